@@ -65,7 +65,12 @@ export interface RowStore {
   readonly format: StorageFormat;
   write(target: WriteTarget, batches: AsyncIterable<RecordBatch>, options?: WriteOptions): AsyncIterable<SegmentRef>;
   /** Yields the rows of the segments, in order. Errors: `SEGMENT_MISSING`, `SEGMENT_CORRUPT`. */
-  scan(target: WriteTarget, segments: readonly SegmentRef[], request: ScanRequest, options?: AbortOptions): AsyncIterable<RecordBatch>;
+  scan(
+    target: WriteTarget,
+    segments: readonly SegmentRef[],
+    request: ScanRequest,
+    options?: AbortOptions,
+  ): AsyncIterable<RecordBatch>;
   /** Re-reads every byte of the segments and yields what does not match. */
   verify(target: WriteTarget, segments: readonly SegmentRef[], options?: WriteOptions): AsyncIterable<SegmentFault>;
   /** Removes stored rows that `isReferenced` does not know; returns how many segments went. */

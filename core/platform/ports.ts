@@ -69,7 +69,11 @@ export interface SqlConnection {
   /** Runs a script of several statements without parameters. */
   exec(script: string): Promise<void>;
   /** Sends text in COPY's text format into a table; `columns` and `table` are SQL text, already quoted. */
-  copyIn(table: string, columns: readonly string[], chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
+  copyIn(
+    table: string,
+    columns: readonly string[],
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<void>;
   /** Yields what `COPY (select) TO STDOUT (FORMAT format)` prints, in chunks of any size. */
   copyOut(select: string, format: 'text' | 'binary', options?: AbortOptions): AsyncIterable<Uint8Array>;
 }
