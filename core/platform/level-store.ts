@@ -1,0 +1,182 @@
+import { readdir } from 'node:fs/promises';
+import { ClassicLevel } from 'classic-level';
+import { asGranaryError, GranaryError, throwIfAborted } from '#core/kernel/index.ts';
+import type { AbortOptions } from '#core/kernel/index.ts';
+import { fileError } from './node-file-system.ts';
+import type { KeyRange, KeyValueStore } from './ports.ts';
+
+/** Entries fetched from LevelDB at a time: enough to spare calls; LevelDB ends a fetch sooner when values are large. */
+const ITERATOR_ENTRIES = 1000;
+
+/** What one fetch of an iterator may hold before LevelDB ends it, one value over. Bounds the memory of a scan. */
+const ITERATOR_BYTES = 256 * 1024;
+
+/** LevelDB keeps up to two write buffers and a cache in memory; these suit a store of small entries. */
+const WRITE_BUFFER_BYTES = 4 * 1024 * 1024;
+const CACHE_BYTES = 8 * 1024 * 1024;
+
+const MANUAL = 'Restore this folder from a backup; do not delete it, it holds the truth of the node.';
+
+export interface OpenLevelStoreOptions {
+  /** True when a store was there before: then a missing one is damage and not a first start. */
+  readonly mustExist?: boolean;
+}
+
+type Database = ClassicLevel<string, Uint8Array>;
+
+/**
+ * Opens a LevelDB store and takes its lock, which the operating system holds until the store is closed or the process
+ * ends. A folder that does not exist is created. Errors: `HOME_LOCKED` when another process (or this one) holds it,
+ * `STORE_DAMAGED` when files of the store are missing or damaged, `HOME_UNUSABLE` when the folder cannot be used.
+ */
+export async function openLevelStore(directory: string, options: OpenLevelStoreOptions = {}): Promise<KeyValueStore> {
+  await checkDirectory(directory, options.mustExist ?? false);
+  const database: Database = new ClassicLevel(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
+  try {
+    await database.open({ writeBufferSize: WRITE_BUFFER_BYTES, cacheSize: CACHE_BYTES });
+  } catch (error) {
+    throw openError(error, directory);
+  }
+  return createStore(database, directory);
+}
+
+/** LevelDB would start an empty store where only part of one is left; that must not pass for a first start. */
+async function checkDirectory(directory: string, mustExist: boolean): Promise<void> {
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    const failure = fileError(error, 'list', directory);
+    if (failure.code !== 'FILE_NOT_FOUND') throw unusable(directory, failure);
+    names = [];
+  }
+  if (names.includes('CURRENT')) return;
+  const data = names.find((name) => /^\d+\.(ldb|sst|log)$/.test(name));
+  if (mustExist || data !== undefined) throw damaged(directory, 'its file CURRENT is missing');
+}
+
+function createStore(database: Database, directory: string): KeyValueStore {
+  const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw callError(error, directory);
+    }
+  };
+  return {
+    get: (key) => attempt(async () => plain(await database.get(key))),
+    getMany: (keys) => attempt(async () => (await database.getMany([...keys])).map(plain)),
+    entries: (range, options) => entries(database, directory, range, options),
+    write: (commit, { sync }) =>
+      attempt(() =>
+        database.batch(
+          commit.writes.map((write) =>
+            write.kind === 'put'
+              ? { type: 'put' as const, key: write.key, value: write.value }
+              : { type: 'del' as const, key: write.key },
+          ),
+          { sync },
+        ),
+      ),
+    close: () => attempt(() => database.close()),
+  };
+}
+
+async function* entries(
+  database: Database,
+  directory: string,
+  range: KeyRange,
+  { signal }: AbortOptions = {},
+): AsyncGenerator<readonly [string, Uint8Array]> {
+  throwIfAborted(signal);
+  let iterator;
+  try {
+    iterator = database.iterator({
+      gte: range.gte,
+      lt: range.lt,
+      reverse: range.reverse ?? false,
+      limit: range.limit ?? -1,
+      highWaterMarkBytes: ITERATOR_BYTES,
+    });
+    for (;;) {
+      const found = await iterator.nextv(ITERATOR_ENTRIES);
+      if (found.length === 0) return;
+      for (const [key, value] of found) {
+        throwIfAborted(signal);
+        yield [key, plain(value)];
+      }
+    }
+  } catch (error) {
+    throw callError(error, directory);
+  } finally {
+    await iterator?.close();
+  }
+}
+
+/** LevelDB hands out Buffers, whose `slice` and `toJSON` differ from what a Uint8Array promises. */
+function plain(value: Uint8Array): Uint8Array;
+function plain(value: Uint8Array | undefined): Uint8Array | undefined;
+function plain(value: Uint8Array | undefined): Uint8Array | undefined {
+  return value && new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
+const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : '');
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+function openError(error: unknown, directory: string): GranaryError {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const message = messageOf(cause);
+  if (codeOf(cause) === 'LEVEL_LOCKED') {
+    return new GranaryError(
+      'HOME_LOCKED',
+      `The store ${JSON.stringify(directory)} is open elsewhere. Stop the node that holds it, or let it do the work.`,
+      { path: directory },
+      { cause },
+    );
+  }
+  if (/No space left/.test(message)) return diskFull(directory, cause);
+  if (/Permission denied|Read-only file system|Not a directory/.test(message)) return unusable(directory, cause);
+  if (/^E[A-Z]+$/.test(codeOf(cause))) return unusable(directory, cause);
+  return damaged(directory, message, cause);
+}
+
+function callError(error: unknown, directory: string): GranaryError {
+  if (error instanceof GranaryError) return error;
+  const code = codeOf(error);
+  const message = messageOf(error);
+  if (/No space left/.test(message)) return diskFull(directory, error);
+  if (code === 'LEVEL_CORRUPTION') return damaged(directory, message, error);
+  if (code === 'LEVEL_IO_ERROR') {
+    return new GranaryError(
+      'IO_FAILED',
+      `The store ${JSON.stringify(directory)} cannot be read or written: ${message}. Check the disk.`,
+      { path: directory },
+      { cause: error },
+    );
+  }
+  return asGranaryError(error);
+}
+
+const damaged = (directory: string, what: string, cause?: unknown) =>
+  new GranaryError(
+    'STORE_DAMAGED',
+    `The store ${JSON.stringify(directory)} is damaged: ${what}. ${MANUAL}`,
+    { path: directory },
+    { cause },
+  );
+
+const diskFull = (directory: string, cause: unknown) =>
+  new GranaryError(
+    'DISK_FULL',
+    `The disk is full: the store ${JSON.stringify(directory)} cannot be written. Free some space and try again.`,
+    { path: directory },
+    { cause },
+  );
+
+const unusable = (directory: string, cause: unknown) =>
+  new GranaryError(
+    'HOME_UNUSABLE',
+    `The folder ${JSON.stringify(directory)} cannot be used: ${messageOf(cause)}. Check the path and its permissions.`,
+    { path: directory },
+    { cause },
+  );
