@@ -1,0 +1,118 @@
+/**
+ * The part of CBOR (RFC 8949) that operations use: definite-length arrays, byte strings, unsigned integers and booleans,
+ * each in the one deterministic form of RFC 8949 §4.2.1. Reading accepts that form only, so whatever was read encodes to
+ * the same bytes again. The reader is told what must come next; it neither recurses nor allocates by announced lengths.
+ */
+import { concatBytes } from '#core/kernel/index.ts';
+import { operationInvalid } from './operation-invalid.ts';
+
+const MAJOR = { unsigned: 0, bytes: 2, array: 4, simple: 7 } as const;
+const MAJOR_NAMES = [
+  'an unsigned integer',
+  'a negative integer',
+  'a byte string',
+  'a text string',
+  'an array',
+  'a map',
+  'a tag',
+  'a simple value or float',
+];
+const SIMPLE_FALSE = 0xf4;
+const SIMPLE_TRUE = 0xf5;
+
+/** The first bytes of an item: its major type and its value or length in the shortest form. */
+function encodeHead(major: number, value: number | bigint): Uint8Array {
+  const type = major << 5;
+  if (value < 24) return Uint8Array.of(type | Number(value));
+  const [info, byteCount] = value < 2 ** 8 ? [24, 1] : value < 2 ** 16 ? [25, 2] : value < 2 ** 32 ? [26, 4] : [27, 8];
+  const head = new Uint8Array(1 + byteCount);
+  head[0] = type | info;
+  let rest = BigInt(value);
+  for (let i = byteCount; i > 0; i--) {
+    head[i] = Number(rest & 0xffn);
+    rest >>= 8n;
+  }
+  return head;
+}
+
+/** `value` is a whole number from 0 to 2^64 - 1. */
+export const encodeUnsigned = (value: number | bigint): Uint8Array => encodeHead(MAJOR.unsigned, value);
+
+export const encodeByteString = (bytes: Uint8Array): Uint8Array =>
+  concatBytes([encodeHead(MAJOR.bytes, bytes.length), bytes]);
+
+export const encodeBoolean = (value: boolean): Uint8Array => Uint8Array.of(value ? SIMPLE_TRUE : SIMPLE_FALSE);
+
+/** `items` are encoded already. */
+export const encodeArray = (items: readonly Uint8Array[]): Uint8Array =>
+  concatBytes([encodeHead(MAJOR.array, items.length), ...items]);
+
+/** A place in bytes that moves forward as items are read. */
+export interface CborCursor {
+  readonly bytes: Uint8Array;
+  offset: number;
+}
+
+function readByte(cursor: CborCursor): number {
+  const byte = cursor.bytes[cursor.offset];
+  if (byte === undefined) throw operationInvalid('its bytes end early', { offset: cursor.offset });
+  cursor.offset += 1;
+  return byte;
+}
+
+/** Reads the head of an item of the given type. Errors: `OPERATION_INVALID` for another type or a longer form. */
+function readHead(cursor: CborCursor, major: number): bigint {
+  const offset = cursor.offset;
+  const first = readByte(cursor);
+  if (first >> 5 !== major) {
+    throw operationInvalid(`expected ${MAJOR_NAMES[major]} at byte ${offset}, found ${MAJOR_NAMES[first >> 5]}`, {
+      offset,
+    });
+  }
+  const info = first & 31;
+  if (info < 24) return BigInt(info);
+  if (info > 27) throw operationInvalid(`indefinite or reserved length at byte ${offset}`, { offset });
+  const byteCount = 2 ** (info - 24);
+  let value = 0n;
+  for (let i = 0; i < byteCount; i++) value = (value << 8n) | BigInt(readByte(cursor));
+  const smallest = byteCount === 1 ? 24n : 1n << BigInt(4 * byteCount);
+  if (value < smallest) throw operationInvalid(`number not in its shortest form at byte ${offset}`, { offset });
+  return value;
+}
+
+/** Reads an unsigned integer of at most `max`. Errors: `OPERATION_INVALID`. */
+export function readUnsigned(cursor: CborCursor, max: bigint): bigint {
+  const offset = cursor.offset;
+  const value = readHead(cursor, MAJOR.unsigned);
+  if (value > max) throw operationInvalid(`number over ${max} at byte ${offset}`, { offset });
+  return value;
+}
+
+/** Reads a byte string of exactly `byteCount` bytes; the result is a copy. Errors: `OPERATION_INVALID`. */
+export function readByteString(cursor: CborCursor, byteCount: number): Uint8Array {
+  const offset = cursor.offset;
+  const length = readHead(cursor, MAJOR.bytes);
+  if (length !== BigInt(byteCount)) {
+    throw operationInvalid(`byte string of ${length} instead of ${byteCount} bytes at byte ${offset}`, { offset });
+  }
+  const end = cursor.offset + byteCount;
+  if (end > cursor.bytes.length) throw operationInvalid('its bytes end early', { offset: cursor.bytes.length });
+  const value = cursor.bytes.slice(cursor.offset, end);
+  cursor.offset = end;
+  return value;
+}
+
+/** Errors: `OPERATION_INVALID`. */
+export function readBoolean(cursor: CborCursor): boolean {
+  const offset = cursor.offset;
+  const byte = readByte(cursor);
+  if (byte !== SIMPLE_TRUE && byte !== SIMPLE_FALSE) {
+    throw operationInvalid(`expected a boolean at byte ${offset}`, { offset });
+  }
+  return byte === SIMPLE_TRUE;
+}
+
+/** Reads the head of an array and returns how many items follow. Errors: `OPERATION_INVALID`. */
+export function readArrayLength(cursor: CborCursor): bigint {
+  return readHead(cursor, MAJOR.array);
+}

@@ -1,0 +1,22 @@
+/** What the log needs from outside: two primitives of cryptography and one question to the disk. */
+
+/** BLAKE3 in its default mode: 32 bytes for any input. */
+export type Blake3 = (bytes: Uint8Array) => Uint8Array;
+
+/** A secret key that can be used but not read. */
+export interface SigningKey {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** A pure Ed25519 signature (RFC 8032) of 64 bytes. */
+  sign(message: Uint8Array): Uint8Array;
+}
+
+export interface Ed25519 {
+  /** Derives the key pair of a 32-byte seed. */
+  keyFromSeed(seed: Uint8Array): SigningKey;
+  /** Checks the curve equation and nothing else; callers go through `verifyStrict`. False for any malformed input. */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+/** The POSIX permission bits of a file, such as 0o600; undefined where the system has none or the file is missing. */
+export type ReadFileMode = (path: string) => Promise<number | undefined>;
