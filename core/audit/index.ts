@@ -1,0 +1,7 @@
+export * from './anonymise.ts';
+export * from './audit-log.ts';
+export * from './canonical-json.ts';
+export * from './chain.ts';
+export * from './entry.ts';
+export * from './mutex.ts';
+export * from './sequence-key.ts';
