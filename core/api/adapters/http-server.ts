@@ -33,6 +33,8 @@ export const PROGRESS_INTERVAL_MS_MIN = 50;
 
 export interface HttpServerOptions {
   readonly registry: Registry;
+  /** Whom the token stands for. */
+  readonly owner: Pick<Caller, 'userId' | 'purpose' | 'permissions'>;
   readonly host: string;
   readonly port: number;
   /** What a caller must send as `authorization: Bearer …`. */
@@ -147,15 +149,15 @@ function route(registry: Registry, request: IncomingMessage, response: ServerRes
 }
 
 async function answerJson(
-  { registry }: HttpServerOptions,
+  options: HttpServerOptions,
   operation: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const body = await readBody(request);
   const input = body.length === 0 ? {} : parseJsonPayload(body);
-  const output = await dispatch(registry, operation, input, {
-    caller: callerOf(request),
+  const output = await dispatch(options.registry, operation, input, {
+    caller: callerOf(options, request),
     signal: abortedWith(response),
     report: () => undefined,
     files: noFiles(),
@@ -170,11 +172,12 @@ async function answerJson(
 }
 
 async function answerFrames(
-  { registry, monotonic }: HttpServerOptions,
+  options: HttpServerOptions,
   operation: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const { registry, monotonic } = options;
   const frames = decodeFrames(request);
   const first = await frames.next();
   if (first.done || first.value.kind !== FRAME.input) {
@@ -185,7 +188,7 @@ async function answerFrames(
   let lastStage = '';
   let lastAt = -Infinity;
   const context: OperationContext = {
-    caller: callerOf(request),
+    caller: callerOf(options, request),
     signal: abortedWith(response),
     report(progress) {
       const key = `${progress.stage} ${progress.subject ?? ''}`;
@@ -247,12 +250,10 @@ async function* bytesUntilFileEnd(frames: AsyncGenerator<Frame, void, undefined>
 
 async function* noFiles(): AsyncGenerator<InputFile> {}
 
-/** Who calls over HTTP: the token stands for the owner of the home, who may do everything. */
-function callerOf(request: IncomingMessage): Caller {
+/** Who calls over HTTP: the owner of the home, who alone knows the token. */
+function callerOf({ owner }: HttpServerOptions, request: IncomingMessage): Caller {
   return {
-    userId: null,
-    purpose: 'USER_VIEW',
-    permissions: new Set(['read', 'write', 'admin']),
+    ...owner,
     sourceIp: request.socket.remoteAddress ?? null,
     deviceInfo: request.headers['user-agent']?.slice(0, 200) ?? null,
   };

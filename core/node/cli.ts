@@ -1,0 +1,66 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { asGranaryError, GranaryError } from '#core/kernel/index.ts';
+import type { Client } from '#core/api/index.ts';
+import { commands } from './cli/commands.ts';
+import type { OptionValues } from './cli/command.ts';
+import { openClient } from './cli/open-client.ts';
+import { textOption } from './cli/options.ts';
+import { parseCommandLine, renderOverview } from './cli/parse-command-line.ts';
+import { createProgressBar } from './cli/progress-bar.ts';
+import { printable } from './cli/render-rows.ts';
+import { createTerminal, type Terminal } from './cli/terminal.ts';
+
+/** Runs one command line. Returns the exit code: 0, 1 for an error, 2 for wrong usage. */
+async function main(words: readonly string[], terminal: Terminal): Promise<0 | 1 | 2> {
+  try {
+    const { command, positionals, options } = parseCommandLine(commands, words);
+    if (!command || options['help'] === true) {
+      const lines = command ? [`usage: ${command.usage}`, '', command.summary] : renderOverview(commands);
+      for (const line of lines) terminal.line(line);
+      return 0;
+    }
+    const home = homeOf(options);
+    const signal = abortOnInterrupt();
+    let opened: Promise<Client> | undefined;
+    try {
+      await command.run({
+        positionals,
+        options,
+        home,
+        json: options['json'] === true,
+        terminal,
+        signal,
+        report: createProgressBar(terminal, () => performance.now()),
+        client: () => (opened ??= openClient(home, `granary ${command.name}`)),
+      });
+    } finally {
+      const client = await opened?.catch(() => undefined);
+      await client?.[Symbol.asyncDispose]();
+    }
+    return 0;
+  } catch (thrown) {
+    const error = asGranaryError(thrown);
+    terminal.errorLine(`error: ${error.code} ${printable(error.message)}`);
+    return error.code === 'USAGE_INVALID' ? 2 : 1;
+  }
+}
+
+function homeOf(options: OptionValues): string {
+  return resolve(textOption(options, 'home') ?? process.env['GRANARY_HOME'] ?? join(homedir(), '.granary'));
+}
+
+/** Fires at the first Ctrl-C; at the second the process ends at once. */
+function abortOnInterrupt(): AbortSignal {
+  const controller = new AbortController();
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort(new GranaryError('CANCELLED', 'Stopped by the user.'));
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  return controller.signal;
+}
+
+const terminal = createTerminal(process.stdout, process.stderr);
+process.exitCode = await main(process.argv.slice(2), terminal);

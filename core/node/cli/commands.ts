@@ -1,0 +1,21 @@
+import { assetsCommands } from './assets.ts';
+import type { Command } from './command.ts';
+import { exportCommand } from './export.ts';
+import { ingestCommand } from './ingest.ts';
+import { inspectCommand } from './inspect.ts';
+import { maintenanceCommands } from './maintenance.ts';
+import { queryCommand } from './query.ts';
+import { startCommand } from './start.ts';
+import { trailCommands } from './trail.ts';
+
+/** Every command, in the order in which the overview lists them. */
+export const commands: readonly Command[] = [
+  startCommand,
+  ingestCommand,
+  queryCommand,
+  ...assetsCommands,
+  exportCommand,
+  inspectCommand,
+  ...trailCommands,
+  ...maintenanceCommands,
+];

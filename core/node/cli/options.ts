@@ -1,0 +1,41 @@
+import { GranaryError } from '#core/kernel/index.ts';
+import type { OptionValues } from './command.ts';
+
+/** A text option, or undefined when it was not given. */
+export function textOption(options: OptionValues, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** All values of an option that may be repeated. */
+export function textOptions(options: OptionValues, name: string): string[] {
+  const value = options[name];
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
+}
+
+export const flagOption = (options: OptionValues, name: string): boolean => options[name] === true;
+
+/** A whole number within bounds, both inclusive. Errors: `USAGE_INVALID`. */
+export function integerOption(options: OptionValues, name: string, min: number, max: number): number | undefined {
+  const text = textOption(options, name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw new GranaryError('USAGE_INVALID', `--${name} must be a whole number from ${min} to ${max}, not "${text}".`);
+}
+
+/**
+ * One of a closed list, as people write it: case and `-` against `_` do not matter. Errors: `USAGE_INVALID`, naming
+ * the choices.
+ */
+export function choiceOption<Choice extends string>(
+  options: OptionValues,
+  name: string,
+  choices: Readonly<Record<string, Choice>>,
+): Choice | undefined {
+  const text = textOption(options, name);
+  if (text === undefined) return undefined;
+  const choice = choices[text.toLowerCase().replaceAll('-', '_')];
+  if (choice !== undefined) return choice;
+  throw new GranaryError('USAGE_INVALID', `--${name} must be one of ${Object.keys(choices).join(', ')}, not "${text}".`);
+}

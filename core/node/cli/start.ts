@@ -1,0 +1,127 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startHttpServer } from '#core/api/adapters/http-server.ts';
+import { type Client, createLocalClient } from '#core/api/index.ts';
+import type { ListAssetsOutput } from '#core/catalog/index.ts';
+import type { IngestOutput } from '#core/ingestion/index.ts';
+import { GranaryError, type InputFile, isGranaryError, toHex } from '#core/kernel/index.ts';
+import { createNodeFileSystem, systemClock, systemRandom } from '#core/platform/index.ts';
+import { createNode, type LakeNode } from '../create-node.ts';
+import { readHolder, writeHolder } from '../holder.ts';
+import type { InspectOutput } from '../operations.ts';
+import { VERSION } from '../version.ts';
+import type { Command, Invocation } from './command.ts';
+import { printIngestion } from './ingest.ts';
+import { printInspection } from './inspect.ts';
+import { describeHolder } from './open-client.ts';
+import { flagOption, integerOption } from './options.ts';
+
+const SAMPLE = {
+  path: fileURLToPath(new URL('../../../samples/seattle-weather-hourly-normals.csv', import.meta.url)),
+  asset: 'seattle-weather',
+  description: 'Hourly normals of pressure, temperature and wind in Seattle (NOAA, public domain).',
+  sql:
+    'SELECT month(date) AS month, round(avg(temperature), 1) AS celsius, round(avg(wind), 1) AS wind, ' +
+    'count(*) AS hours FROM "seattle-weather" GROUP BY month ORDER BY month',
+} as const;
+
+const TOKEN_BYTES = 32;
+
+export const startCommand: Command = {
+  name: 'start',
+  usage: 'granary start [--once] [--port N]',
+  summary: 'Open the node and serve its API until Ctrl-C.',
+  options: { once: { type: 'boolean' }, port: { type: 'string' } },
+  positionals: [0, 0],
+  async run(invocation) {
+    const { home, options, terminal, json } = invocation;
+    const once = flagOption(options, 'once');
+    const port = integerOption(options, 'port', 0, 65_535);
+    await using node = await openNode(home, once);
+    const client = createLocalClient(node.registry, { ...node.owner, deviceInfo: `granary/${VERSION}` });
+    if (!json) terminal.line(`Granary ${VERSION}, home ${home}`);
+    if (node.isNew) await ingestSample(client, invocation);
+    await querySample(client, invocation);
+    if (!once) await serve(node, invocation, port);
+  },
+};
+
+async function openNode(home: string, once: boolean): Promise<LakeNode> {
+  try {
+    return await createNode({ home, command: once ? 'granary start --once' : 'granary start' });
+  } catch (error) {
+    if (!isGranaryError(error, 'HOME_LOCKED')) throw error;
+    const holder = await readHolder(createNodeFileSystem(), home);
+    throw new GranaryError('HOME_LOCKED', describeHolder(home, holder), { home }, { cause: error });
+  }
+}
+
+/** What a new user sees first: a real table stored, and how small it became. */
+async function ingestSample(client: Client, { terminal, report, signal, json }: Invocation): Promise<void> {
+  const { size } = await stat(SAMPLE.path);
+  const file: InputFile = {
+    name: basename(SAMPLE.path),
+    byteCount: size,
+    replayable: true,
+    read: () => createReadStream(SAMPLE.path),
+  };
+  const input = { asset: SAMPLE.asset, assetType: 'TIME_SERIES', tags: ['sample'], description: SAMPLE.description };
+  const stored = (await client.call('ingestFiles', input, { files: only(file), report, signal })) as IngestOutput;
+  const inspection = (await client.call('inspectAsset', { name: SAMPLE.asset }, { report, signal })) as InspectOutput;
+  if (json) {
+    terminal.line(JSON.stringify({ ingestion: stored, inspection }, null, 2));
+    return;
+  }
+  printIngestion(terminal, stored);
+  terminal.line();
+  printInspection(terminal, inspection);
+}
+
+/** Runs a query over the sample while it is there. */
+async function querySample(client: Client, { terminal, report, signal, json }: Invocation): Promise<void> {
+  const { assets } = (await client.call('listAssets', { names: [SAMPLE.asset] }, { signal })) as ListAssetsOutput;
+  if (assets.length === 0) return;
+  if (!json) {
+    terminal.line();
+    terminal.line(`granary query ${JSON.stringify(SAMPLE.sql)}`);
+    terminal.line();
+  }
+  await client.call(
+    'query',
+    { sql: SAMPLE.sql, format: json ? 'json' : 'table', width: terminal.width },
+    { report, signal, write: (chunk) => terminal.write(chunk) },
+  );
+}
+
+/** Serves the API until the signal fires; commands find the address and the token in the home. */
+async function serve(node: LakeNode, { home, terminal, signal, json }: Invocation, port?: number): Promise<void> {
+  const token = toHex(systemRandom.bytes(TOKEN_BYTES));
+  const { host, port: configuredPort } = node.config.api;
+  await using server = await startHttpServer({
+    registry: node.registry,
+    owner: node.owner,
+    host,
+    port: port ?? configuredPort,
+    token,
+    monotonic: systemClock.monotonic,
+  });
+  const api = { host, port: server.port, token };
+  await writeHolder(createNodeFileSystem(), home, { ...node.holder, api });
+  if (json) terminal.line(JSON.stringify({ listening: { host, port: server.port } }));
+  else {
+    terminal.line();
+    terminal.line(`Serving http://${host}:${server.port}/v1/operations (token in ${home}/holder.json). Ctrl-C stops.`);
+  }
+  node.prepare();
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  if (!json) terminal.line('Stopping …');
+}
+
+async function* only<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}

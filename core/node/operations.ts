@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { defineOperation, type Operation } from '#core/kernel/index.ts';
+import { type DiagnoseDeps, diagnose } from './diagnose.ts';
+import { type InspectDeps, inspectAsset, inspectFile } from './inspect.ts';
+
+const baseline = z.object({ name: z.string(), byteCount: z.int() });
+
+const inspectOutput = z.object({
+  name: z.string(),
+  rowCount: z.int(),
+  segmentCount: z.int(),
+  /** Of the segment files, metadata included. */
+  byteCount: z.int(),
+  columns: z.array(
+    z.object({
+      name: z.string(),
+      type: z.string(),
+      mapping: z.string(),
+      predictor: z.string(),
+      bins: z.int().nullable(),
+      rowCount: z.int(),
+      byteCount: z.int(),
+      bitsPerValue: z.number(),
+      baselines: z.array(baseline),
+    }),
+  ),
+});
+
+const migrationOutput = z.object({
+  migrations: z.array(
+    z.object({
+      name: z.string(),
+      state: z.enum(['applied', 'pending', 'edited']),
+      appliedAt: z.string().nullable(),
+    }),
+  ),
+});
+
+const diagnosis = z.object({
+  checks: z.array(z.object({ subject: z.string(), state: z.enum(['ok', 'missing', 'broken']), text: z.string() })),
+});
+
+export type InspectOutput = z.output<typeof inspectOutput>;
+export type MigrationOutput = z.output<typeof migrationOutput>;
+export type Diagnosis = z.output<typeof diagnosis>;
+
+export interface NodeOperationsDeps extends InspectDeps, DiagnoseDeps {
+  readonly migrate: (direction: 'up' | 'down' | 'status', signal: AbortSignal) => Promise<MigrationOutput>;
+}
+
+/** Operations that concern the whole node and no single slice. */
+export function nodeOperations(deps: NodeOperationsDeps): readonly Operation[] {
+  return [
+    defineOperation({
+      name: 'inspectAsset',
+      description: 'How each column of an asset is stored, and how large it is.',
+      input: z.strictObject({ name: z.string() }),
+      output: inspectOutput,
+      permission: 'read',
+      handler: ({ name }, context) => inspectAsset(deps, name, context),
+    }),
+    defineOperation({
+      name: 'inspectFile',
+      description: 'The same for one segment file that comes with the call.',
+      input: z.strictObject({}),
+      output: inspectOutput,
+      permission: 'read',
+      handler: (_, context) => inspectFile(deps, context),
+    }),
+    defineOperation({
+      name: 'migrateCatalog',
+      description: 'Applies the migrations of the catalog database, takes the newest back, or lists them.',
+      input: z.strictObject({ direction: z.enum(['up', 'down', 'status']) }),
+      output: migrationOutput,
+      permission: 'admin',
+      handler: ({ direction }, { signal }) => deps.migrate(direction, signal),
+    }),
+    defineOperation({
+      name: 'diagnose',
+      description: 'Versions, stores and free disk; rebuilds the catalog view when asked to.',
+      input: z.strictObject({ rebuildCatalog: z.boolean().default(false) }),
+      output: diagnosis,
+      permission: 'admin',
+      handler: (input, context) => diagnose(deps, input, context),
+    }),
+  ];
+}
