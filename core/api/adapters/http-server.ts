@@ -96,8 +96,6 @@ async function handle(options: HttpServerOptions, request: IncomingMessage, resp
     else await answerJson(options, operation, request, response);
   } catch (error) {
     sendError(response, asGranaryError(error));
-    // What the caller still sends is not read: end the connection once the answer is out.
-    response.once('finish', () => request.destroy());
   }
 }
 
@@ -298,12 +296,20 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array> {
 const errorBody = ({ code, message, details }: GranaryError) => ({ error: { code, message, details } });
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
+  response.setHeader('content-type', 'application/json');
+  response.setHeader('x-content-type-options', 'nosniff');
+  response.writeHead(status);
   response.end(JSON.stringify(body ?? null));
 }
 
 function sendError(response: ServerResponse, error: GranaryError): void {
   // After the first byte of a stream the only honest sign of failure is a broken connection.
-  if (response.headersSent) response.destroy(error);
-  else sendJson(response, HTTP_STATUS[error.code], errorBody(error));
+  if (response.headersSent) {
+    response.destroy(error);
+    return;
+  }
+  // What the caller still sends is not read: the connection ends with the answer.
+  response.setHeader('connection', 'close');
+  response.once('finish', () => response.socket?.destroySoon());
+  sendJson(response, HTTP_STATUS[error.code], errorBody(error));
 }
