@@ -18,7 +18,7 @@ import { sequenceKey } from './sequence-key.ts';
 /** Characters kept of any text that a caller supplies: a hostile client must not fill the disk through the trail. */
 export const AUDIT_TEXT_MAX = 4096;
 /** Entries that one call lists at most, so that an answer stays small. */
-export const AUDIT_LIST_MAX = 10_000;
+export const AUDIT_LIST_MAX = 100_000;
 /** Entries that one batch prunes: each batch is one synced write. */
 export const AUDIT_PRUNE_BATCH = 1_000;
 

@@ -1,2 +1,14 @@
 export * from './asset.ts';
+export * from './asset-name.ts';
+export * from './asset-version.ts';
+export * from './catalog.ts';
+export * from './catalog-asset.ts';
+export * from './commit-segments.ts';
+export * from './create-asset.ts';
+export * from './ingestion-job.ts';
+export * from './lineage-edge.ts';
 export * from './ports.ts';
+export * from './quarantine.ts';
+export type { AssetList, AssetQuery } from './read-catalog.ts';
+export type { CatalogDeps, ChangeOptions } from './transact.ts';
+export type { AssetChanges, UpdateOptions } from './update-asset.ts';

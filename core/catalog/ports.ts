@@ -1,5 +1,6 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 import type { AbortOptions, AssetId, ReportProgress } from '#core/kernel/index.ts';
+import type { Commit } from '#core/platform/ports.ts';
 import type { StorageFormat } from './asset.ts';
 
 /** A value as statistics carry it: JSON-safe, integers over 2^53 and decimals as decimal text. */
@@ -75,4 +76,13 @@ export interface RowStore {
   verify(target: WriteTarget, segments: readonly SegmentRef[], options?: WriteOptions): AsyncIterable<SegmentFault>;
   /** Removes stored rows that `isReferenced` does not know; returns how many segments went. */
   removeUnreferenced(isReferenced: (segmentId: string) => boolean): Promise<number>;
+}
+
+/**
+ * The signed log of this device, which is what other nodes receive. `append` signs `body` as the next operation and adds it
+ * to `commit`; the log has grown once that commit is written, and an operation whose commit never is leaves no trace. The
+ * catalog appends to one commit at a time. Implemented by `sync/log`.
+ */
+export interface OperationLog {
+  append(body: Uint8Array, commit: Commit): Promise<{ readonly operationId: string }>;
 }

@@ -2,7 +2,8 @@ import type { Clock } from './clock.ts';
 import type { Random } from './random.ts';
 
 declare const brand: unique symbol;
-type Branded<T, Name extends string> = T & { readonly [brand]: Name };
+// A record of names, because an id of one kind can be an id of a wider kind: two plain names would exclude each other.
+type Branded<T, Name extends string> = T & { readonly [brand]: { readonly [Kind in Name]: true } };
 
 /** A UUIDv7 in lower-case canonical text. */
 export type Uuid = Branded<string, 'Uuid'>;

@@ -1,0 +1,252 @@
+import { canonicalJson, createMutex, readRecord } from '#core/audit/index.ts';
+import { type AbortOptions, type AssetId, GranaryError } from '#core/kernel/index.ts';
+import { prefixRange } from '#core/platform/ports.ts';
+import type { Schema } from 'apache-arrow';
+import { type AssetVersion, toAssetVersion, type VersionRecord } from './asset-version.ts';
+import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';
+import {
+  commitSegments,
+  type CommitOutcome,
+  findContent,
+  type KnownContent,
+  type SegmentCommit,
+} from './commit-segments.ts';
+import { createAsset, type NewAsset } from './create-asset.ts';
+import type { IngestionJob } from './ingestion-job.ts';
+import { ASSETS, JOBS, jobKey, manifestKey, SEGMENTS, segmentPrefix } from './keys.ts';
+import { createManifestReader } from './manifest-reader.ts';
+import type { SegmentRef } from './ports.ts';
+import {
+  discardOpenQuarantine,
+  listQuarantined,
+  openQuarantine,
+  type QuarantineList,
+  type QuarantineRun,
+} from './quarantine.ts';
+import {
+  type AssetList,
+  assetNotFound,
+  type AssetQuery,
+  listAssets,
+  readAsset,
+  readAssetByName,
+  readAssetNames,
+  readVersion,
+} from './read-catalog.ts';
+import { removeAsset } from './remove-asset.ts';
+import { schemaFromJson } from './schema-json.ts';
+import { type CatalogCore, type CatalogDeps, type ChangeOptions, transact } from './transact.ts';
+import { type AssetChanges, updateAsset, type UpdateOptions } from './update-asset.ts';
+
+/** Which version is meant: one by its number, or the one that was current at a time (ms since the UNIX epoch). */
+export type VersionSelector = { readonly version: number } | { readonly time: number };
+
+/** A version with the schema its rows have. */
+export interface ResolvedVersion extends AssetVersion {
+  readonly schema: Schema;
+}
+
+/**
+ * What is stored under which name, and how it came to be. Reads see the last commit and never wait; changes wait for each
+ * other. Every change is one synced commit with its signed operation and its audit entry.
+ */
+export interface Catalog {
+  createAsset(input: NewAsset, options: ChangeOptions): Promise<CatalogAsset>;
+  /** By exact name, else by id. Errors: `ASSET_NOT_FOUND`. */
+  getAsset(nameOrId: string): Promise<CatalogAsset>;
+  /** As `getAsset`; then without regard to case, when that fits one asset only. Undefined when there is none. */
+  findAsset(name: string): Promise<CatalogAsset | undefined>;
+  listAssets(query?: AssetQuery, options?: AbortOptions): Promise<AssetList>;
+  /** All names, in order. */
+  assetNames(options?: AbortOptions): Promise<readonly string[]>;
+  updateAsset(assetId: AssetId, changes: AssetChanges, options: UpdateOptions): Promise<CatalogAsset>;
+  removeAsset(assetId: AssetId, options: UpdateOptions): Promise<void>;
+
+  commitSegments(input: SegmentCommit, options: ChangeOptions): Promise<CommitOutcome>;
+  /** The version of the asset that took in this content, by its hash. */
+  findContent(assetId: AssetId, contentHash: string): Promise<KnownContent | undefined>;
+  /** The versions, newest first. Errors: `ASSET_NOT_FOUND`. */
+  listVersions(assetId: AssetId, query?: { readonly limit?: number | undefined }): Promise<readonly AssetVersion[]>;
+  /**
+   * The version that is meant; the current one when `selector` is absent, which is version 0 for an asset without rows.
+   * Errors: `ASSET_NOT_FOUND`, `VERSION_NOT_FOUND`.
+   */
+  resolveAsOf(assetId: AssetId, selector?: VersionSelector): Promise<ResolvedVersion>;
+  /** The segments of a version in the order of their rows. Errors: `ASSET_NOT_FOUND`, `VERSION_NOT_FOUND`. */
+  getManifest(assetId: AssetId, version: number, options?: AbortOptions): Promise<readonly SegmentRef[]>;
+
+  /** Whether any version of an asset that is not removed names the segment. */
+  isReferenced(segmentId: string): Promise<boolean>;
+  /** The ids of all such segments, each once. */
+  referencedSegments(options?: AbortOptions): AsyncIterable<string>;
+
+  openQuarantine(): QuarantineRun;
+  /** Errors: `ASSET_NOT_FOUND`. */
+  listQuarantined(
+    assetId: AssetId,
+    query: { readonly limit: number; readonly offset?: number },
+    options?: AbortOptions,
+  ): Promise<QuarantineList>;
+  /** Removes what a crash left of unfinished ingestions. Called at the start, before any of them runs. */
+  discardUnfinished(options?: AbortOptions): Promise<{ readonly quarantineRuns: number }>;
+
+  /** Stores the state of a job outside of a commit of rows: when it starts, and when it fails. */
+  recordJob(job: IngestionJob, options: ChangeOptions): Promise<void>;
+  listJobs(options?: AbortOptions): Promise<readonly IngestionJob[]>;
+}
+
+export function createCatalog(deps: CatalogDeps): Catalog {
+  const core: CatalogCore = { ...deps, oneAtATime: createMutex() };
+  const { store } = core;
+  const manifests = createManifestReader(store);
+
+  const requireRecord = async (assetId: AssetId): Promise<AssetRecord> => {
+    const record = await readAsset(store, assetId);
+    if (!record) throw assetNotFound(assetId);
+    return record;
+  };
+
+  const requireVersion = async (asset: AssetRecord, version: number): Promise<VersionRecord> => {
+    const known = Number.isSafeInteger(version) && version >= 1 && version <= asset.version;
+    const record = known ? await readVersion(store, asset.id, version) : undefined;
+    if (!record) throw versionNotFound(asset, `no version ${version}`);
+    return record;
+  };
+
+  /** The last version made at or before `time`: versions of an asset follow each other in time. */
+  const versionAt = async (asset: AssetRecord, time: number): Promise<number> => {
+    let [low, high] = [0, asset.version];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((await requireVersion(asset, middle)).createdAt <= time) low = middle;
+      else high = middle - 1;
+    }
+    if (low === 0) throw versionNotFound(asset, `no version at ${new Date(time).toISOString()}`);
+    return low;
+  };
+
+  const schemaOf = async (asset: AssetRecord, version: number): Promise<Schema> => {
+    if (version === 0) return schemaFromJson({ fields: [] });
+    const { schema } = await requireVersion(asset, version);
+    if (schema) return schemaFromJson(schema);
+    throw new GranaryError(
+      'JOURNAL_CORRUPT',
+      `Version ${version} of the asset ${JSON.stringify(asset.name)} has lost its schema. Restore the home from a backup.`,
+    );
+  };
+
+  return {
+    createAsset: (input, options) => createAsset(core, input, options),
+    async getAsset(nameOrId) {
+      const record = await readAssetByName(store, nameOrId);
+      if (!record) throw assetNotFound(nameOrId);
+      return toCatalogAsset(record);
+    },
+    async findAsset(name) {
+      const exact = await readAssetByName(store, name);
+      if (exact) return toCatalogAsset(exact);
+      const folded = name.normalize('NFC').toLowerCase();
+      const alike = (await readAssetNames(store)).filter((other) => other.toLowerCase() === folded);
+      const record = alike.length === 1 ? await readAssetByName(store, alike[0]!) : undefined;
+      return record && toCatalogAsset(record);
+    },
+    listAssets: (query = {}, options) => listAssets(store, query, options),
+    assetNames: (options) => readAssetNames(store, options),
+    updateAsset: (assetId, changes, options) => updateAsset(core, assetId, changes, options),
+    removeAsset: (assetId, options) => removeAsset(core, assetId, options),
+
+    commitSegments: (input, options) => commitSegments(core, manifests, input, options),
+    findContent: (assetId, contentHash) => findContent(store, assetId, contentHash),
+    async listVersions(assetId, { limit = 1000 } = {}) {
+      const asset = await requireRecord(assetId);
+      const versions: AssetVersion[] = [];
+      const range = { gte: manifestKey(assetId, 1), lt: manifestKey(assetId, asset.version + 1), reverse: true, limit };
+      for await (const [key, bytes] of store.entries(range)) {
+        versions.push(toAssetVersion(readRecord<VersionRecord>(key, bytes)));
+      }
+      return versions;
+    },
+    async resolveAsOf(assetId, selector) {
+      const asset = await requireRecord(assetId);
+      const number =
+        selector === undefined
+          ? asset.version
+          : 'version' in selector
+            ? selector.version
+            : await versionAt(asset, selector.time);
+      if (number === 0 && asset.version === 0) return { ...emptyVersion(asset), schema: await schemaOf(asset, 0) };
+      const record = await requireVersion(asset, number);
+      return { ...toAssetVersion(record), schema: await schemaOf(asset, record.schemaVersion) };
+    },
+    async getManifest(assetId, version, options) {
+      const asset = await requireRecord(assetId);
+      if (version === 0 && asset.version === 0) return [];
+      return (
+        (version <= asset.version ? manifests.cached(assetId, version) : undefined) ??
+        manifests.read(assetId, await requireVersion(asset, version), options)
+      );
+    },
+
+    async isReferenced(segmentId) {
+      const prefix = segmentPrefix(segmentId);
+      for await (const [key] of store.entries(prefixRange(prefix))) {
+        if (await readAsset(store, key.slice(prefix.length))) return true;
+      }
+      return false;
+    },
+    async *referencedSegments(options) {
+      const live = new Set<string>();
+      for await (const [key] of store.entries(prefixRange(ASSETS), options)) live.add(key.slice(ASSETS.length));
+      let last: string | undefined;
+      for await (const [key] of store.entries(prefixRange(SEGMENTS), options)) {
+        const slash = key.lastIndexOf('/');
+        const segment = key.slice(SEGMENTS.length, slash);
+        if (segment === last || !live.has(key.slice(slash + 1))) continue;
+        last = segment;
+        yield decodeURIComponent(segment);
+      }
+    },
+
+    openQuarantine: () => openQuarantine(core),
+    async listQuarantined(assetId, query, options) {
+      await requireRecord(assetId);
+      return listQuarantined(store, assetId, query, options);
+    },
+    discardUnfinished: async (options) => ({ quarantineRuns: await discardOpenQuarantine(store, options) }),
+
+    recordJob: (job, options) =>
+      transact(core, options, async (draft) => {
+        draft.commit.put(jobKey(job.id), canonicalJson(job));
+        draft.events.push({ kind: 'job-recorded', job });
+      }),
+    async listJobs(options) {
+      const jobs: IngestionJob[] = [];
+      for await (const [key, bytes] of store.entries(prefixRange(JOBS), options)) jobs.push(readRecord(key, bytes));
+      return jobs;
+    },
+  };
+}
+
+const emptyVersion = (asset: AssetRecord): AssetVersion => ({
+  version: 0,
+  parentVersion: 0,
+  kind: 'append',
+  createdAt: asset.createdAt,
+  rowCount: 0,
+  byteCount: 0,
+  segmentCount: 0,
+  segmentsAdded: 0,
+  segmentsRemoved: 0,
+  rowsAdded: 0,
+  quarantinedCount: 0,
+  sources: [],
+  operationId: null,
+});
+
+function versionNotFound(asset: AssetRecord, what: string): GranaryError {
+  const extent = asset.version === 0 ? 'It has no versions yet.' : `It has the versions 1 to ${asset.version}.`;
+  return new GranaryError('VERSION_NOT_FOUND', `The asset ${JSON.stringify(asset.name)} has ${what}. ${extent}`, {
+    name: asset.name,
+    version: asset.version,
+  });
+}

@@ -1,0 +1,1 @@
+export { schemaFromJson, schemaToJson, typeToJson, type SchemaJson } from '#core/columnar/arrow-json.ts';

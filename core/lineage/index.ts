@@ -1,0 +1,3 @@
+export * from './lineage-of.ts';
+export * from './record-lineage.ts';
+export * from './render-lineage.ts';
