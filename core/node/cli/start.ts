@@ -81,8 +81,8 @@ async function ingestSample(client: Client, { terminal, report, signal, json }: 
 
 /** Runs a query over the sample while it is there. */
 async function querySample(client: Client, { terminal, report, signal, json }: Invocation): Promise<void> {
-  const { assets } = (await client.call('listAssets', { names: [SAMPLE.asset] }, { signal })) as ListAssetsOutput;
-  if (assets.length === 0) return;
+  const { assets } = (await client.call('listAssets', { tags: ['sample'] }, { signal })) as ListAssetsOutput;
+  if (!assets.some(({ name }) => name === SAMPLE.asset)) return;
   if (!json) {
     terminal.line();
     terminal.line(`granary query ${JSON.stringify(SAMPLE.sql)}`);

@@ -1,0 +1,47 @@
+import type { OperationContext } from '#core/kernel/index.ts';
+import type { Catalog } from './catalog.ts';
+import type { CatalogAsset } from './catalog-asset.ts';
+import type { CatalogOperationsDeps, VerifyOutput } from './operations.ts';
+import type { SegmentRef } from './ports.ts';
+
+/** Faults that one answer lists; more of them say nothing more. */
+export const VERIFY_FAULTS_MAX = 1000;
+
+/**
+ * Reads every stored byte of the current version, and of the older ones where they name other segments, and lists what
+ * does not match. Errors: `ASSET_NOT_FOUND`.
+ */
+export async function verifyAssets(
+  { catalog, stores }: CatalogOperationsDeps,
+  name: string | undefined,
+  { signal, report }: OperationContext,
+): Promise<VerifyOutput> {
+  const assets = name === undefined ? (await catalog.listAssets({}, { signal })).assets : [await catalog.getAsset(name)];
+  const faults: VerifyOutput['faults'] = [];
+  let segmentCount = 0;
+  for (const asset of assets) {
+    const segments = await segmentsOf(catalog, asset, signal);
+    segmentCount += segments.length;
+    const target = { assetId: asset.id, assetName: asset.name, schema: asset.schema };
+    for await (const fault of stores[asset.storageFormat].verify(target, segments, { signal, report })) {
+      if (faults.length === VERIFY_FAULTS_MAX) break;
+      const { segmentId, code, column = null, rowGroup = null, message } = fault;
+      faults.push({ asset: asset.name, segmentId, code, column, rowGroup, message });
+    }
+  }
+  return { assetCount: assets.length, segmentCount, faults };
+}
+
+/** The segments of all versions of an asset, each once. */
+async function segmentsOf(catalog: Catalog, asset: CatalogAsset, signal: AbortSignal): Promise<SegmentRef[]> {
+  const byId = new Map<string, SegmentRef>();
+  // A version names every segment of the one before, but for those it has removed.
+  let readNext = true;
+  for (const { version, segmentsRemoved } of await catalog.listVersions(asset.id, { limit: asset.version })) {
+    if (readNext) {
+      for (const segment of await catalog.getManifest(asset.id, version, { signal })) byId.set(segment.id, segment);
+    }
+    readNext = segmentsRemoved > 0;
+  }
+  return [...byId.values()];
+}

@@ -1,0 +1,126 @@
+import type { RecordBatch } from 'apache-arrow';
+import type { AssetVersion, CommitOutcome, LineageEdge, SegmentRef } from '#core/catalog/index.ts';
+import { GranaryError, isGranaryError, throwIfAborted, type Uuid, uuidv7 } from '#core/kernel/index.ts';
+import type { IngestRun } from './ingest-files.ts';
+import type { OpenedFile } from './open-files.ts';
+
+/** Somebody who commits to the same asset all the time must not keep an append waiting for ever. */
+export const COMMIT_ATTEMPTS_MAX = 10;
+
+export interface CommittedFiles extends AssetVersion {
+  /** Stored bytes of the rows that came in. */
+  readonly bytesAdded: number;
+}
+
+/** Writes the rows of the files into the asset's store and makes them a version. Nothing is visible before the end. */
+export async function commitFiles(run: IngestRun, files: readonly OpenedFile[]): Promise<CommittedFiles> {
+  const { stores, target, context } = run;
+  const { schema } = files[0]!.source;
+  const store = stores[target.storageFormat];
+  const writeTarget = { assetId: target.id, assetName: target.name, schema };
+  const segments: SegmentRef[] = [];
+  for await (const segment of store.write(writeTarget, rowsOf(files, context.signal), context)) segments.push(segment);
+  const outcome = await commit(run, files, segments);
+  if (outcome.kind === 'known-content') {
+    // Another call stored the same content while this one was reading it.
+    const [known] = outcome.known;
+    throw new GranaryError(
+      'VERSION_CONFLICT',
+      `"${known!.name}" has meanwhile been stored in "${target.name}" as version ${known!.version}. Nothing was stored twice.`,
+    );
+  }
+  await run.afterCommit(outcome.asset);
+  const bytesAdded = segments.reduce((sum, { byteCount }) => sum + byteCount, 0);
+  return { ...outcome.version, bytesAdded };
+}
+
+async function* rowsOf(files: readonly OpenedFile[], signal: AbortSignal): AsyncGenerator<RecordBatch> {
+  for (const file of files) {
+    for await (const batch of file.source.batches) {
+      throwIfAborted(signal);
+      file.rowCount += batch.numRows;
+      yield batch;
+    }
+  }
+}
+
+/** Appends are independent of each other: when somebody else was first, the commit is tried on the newer version. */
+async function commit(
+  run: IngestRun,
+  files: readonly OpenedFile[],
+  added: readonly SegmentRef[],
+): Promise<CommitOutcome> {
+  const { catalog, input, context, target, quarantine } = run;
+  const { schema } = files[0]!.source;
+  const job = uuidv7(run);
+  let parentVersion = target.asset?.version ?? 0;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await catalog.commitSegments(
+        {
+          assetId: target.id,
+          create: target.asset
+            ? undefined
+            : {
+                name: target.name,
+                description: input.description,
+                assetType: input.assetType ?? 'STRUCTURED',
+                storageFormat: target.storageFormat,
+                tags: input.tags,
+              },
+          parentVersion,
+          schema,
+          added,
+          sources: files.map(({ file, source, rowCount }) => ({
+            name: file.name,
+            kind: 'file',
+            contentHash: source.contentHash,
+            rowCount,
+          })),
+          repeatContent: input.again,
+          quarantine,
+          jobs: [describeJob(run, job, files)],
+          contribute: ({ version, assetName, at, recordEdge }) => {
+            const to = { assetId: target.id, name: assetName, version };
+            for (const file of files) recordEdge(edgeOf(run, file, job, to, at));
+          },
+        },
+        { actor: context.caller, signal: context.signal },
+      );
+    } catch (error) {
+      if (!isGranaryError(error, 'VERSION_CONFLICT') || attempt === COMMIT_ATTEMPTS_MAX || !target.asset) throw error;
+      parentVersion = (await catalog.getAsset(target.id)).version;
+    }
+  }
+}
+
+const edgeOf = (
+  run: IngestRun,
+  { file, source, rowCount, quarantinedCount }: OpenedFile,
+  job: Uuid,
+  to: LineageEdge['to'],
+  at: number,
+): LineageEdge => ({
+  id: uuidv7(run),
+  from: { kind: 'file', name: file.name, contentHash: source.contentHash },
+  to,
+  job,
+  rowCount,
+  at,
+  detail: { format: source.format, quarantinedCount },
+});
+
+const describeJob = (run: IngestRun, id: Uuid, files: readonly OpenedFile[]) => ({
+  id,
+  name: `ingest into ${run.target.name}`,
+  source: { kind: 'FileDrop', files: files.map(({ file }) => file.name) },
+  targetAssetId: run.target.id,
+  schedule: null,
+  transformationLogic: null,
+  status: 'SUCCEEDED' as const,
+  lastRun: run.clock.now(),
+  nextRun: null,
+  errorCount: 0,
+  maxErrors: 0,
+  lastResult: { rowCount: files.reduce((sum, { rowCount }) => sum + rowCount, 0) },
+});
