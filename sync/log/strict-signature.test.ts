@@ -102,7 +102,7 @@ test('under a key of small order no signature holds, though R = S·B would fit t
 function signWithNonce(seed: Uint8Array, r: bigint, encodedR: Uint8Array): Uint8Array {
   const digest = createHash('sha512').update(seed).digest();
   digest[0]! &= 248;
-  digest[31]! = (digest[31]! & 63) | 64;
+  digest[31] = (digest[31]! & 63) | 64;
   const secret = fromLittleEndian(digest.subarray(0, 32));
   const { publicKey } = ed25519.keyFromSeed(seed);
   const k = fromLittleEndian(createHash('sha512').update(encodedR).update(publicKey).update(message).digest()) % L;
