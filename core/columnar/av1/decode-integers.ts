@@ -1,0 +1,59 @@
+import { GranaryError } from '#core/kernel/index.ts';
+import { align, HEAP, useCodec } from './codec-instance.ts';
+import { PREDICTORS, RANKERS, readIntegerMetadata, splitIntegerMetadata } from './integer-header.ts';
+import { writeClasses } from './integer-layout.ts';
+import { readMetadata } from './metadata.ts';
+import { readColumnUnit } from './palette.ts';
+import { decodeTilesAt, decodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
+
+export interface DecodedIntegers {
+  readonly values: BigInt64Array;
+  /** The caller's own bytes. */
+  readonly metadata: Uint8Array;
+}
+
+/**
+ * The column of a unit of `encodeIntegerUnit`. `into`, when given, receives the values and must be `valueCount` long.
+ * Errors: `CODEC_PROFILE`, `CODEC_DAMAGED`, `CODEC_TRUNCATED`, `LIMIT_EXCEEDED`, `INPUT_INVALID`.
+ */
+export function decodeIntegerUnit(
+  unit: Uint8Array,
+  valueCount: number,
+  options: { readonly into?: BigInt64Array } = {},
+): DecodedIntegers {
+  const { into } = options;
+  if (into && into.length !== valueCount)
+    throw new GranaryError('INPUT_INVALID', `The target holds ${into.length} values instead of ${valueCount}.`);
+  const parsed = readColumnUnit(unit, valueCount);
+  const header = readIntegerMetadata(parsed.metadata);
+  const codec = useCodec();
+  const { exports } = codec;
+
+  const capacity = parsed.width * parsed.height;
+  const classesAt = HEAP;
+  const valuesAt = classesAt + align(capacity + SLACK_BYTES);
+  const offsetsAt = valuesAt + align(valueCount * 8);
+  const tilesAt = offsetsAt + align(header.offsets.length + SLACK_BYTES);
+  const memory = codec.reserve(tilesAt + decodeTilesBytes(parsed));
+  let { at } = decodeTilesAt(codec, parsed, tilesAt, 'rank');
+  if (header.ranker !== 'none') {
+    exports.unrankClasses(at, classesAt, capacity, RANKERS.indexOf(header.ranker));
+    at = classesAt;
+  }
+  writeClasses(memory, header.bins);
+  memory.set(header.offsets, offsetsAt);
+  const predictor = PREDICTORS.indexOf(header.predictor);
+  const end = offsetsAt + header.offsets.length;
+  if (exports.restoreValues(at, valueCount, offsetsAt, end, valuesAt, predictor, header.base) !== 0)
+    throw new GranaryError('CODEC_DAMAGED', 'The offsets of a unit of integers end early.');
+  const restored = new BigInt64Array(memory.buffer, valuesAt, valueCount);
+  into?.set(restored);
+  return { values: into ?? restored.slice(), metadata: header.metadata };
+}
+
+/**
+ * The caller's own bytes of a unit of `encodeIntegerUnit`, without decoding its frame. Errors: `CODEC_PROFILE`,
+ * `CODEC_DAMAGED`, `CODEC_TRUNCATED`.
+ */
+export const readIntegerUnitMetadata = (unit: Uint8Array): Uint8Array =>
+  splitIntegerMetadata(readMetadata(unit)).metadata;

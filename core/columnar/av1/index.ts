@@ -1,0 +1,23 @@
+/**
+ * AV1 key frames as a lossless coder of columns: symbols of an alphabet of 2 to 8 as palette indices, and 64-bit
+ * integers on top of them. Everything is synchronous, runs in Node, browsers and Electron alike, and uses one WASM
+ * instance per thread.
+ */
+export type { Bin } from './bins.ts';
+export { CODEC_MEMORY_BYTES_MAX, codecMemoryBytes, releaseCodec } from './codec-instance.ts';
+export { decodeIntegerUnit, type DecodedIntegers, readIntegerUnitMetadata } from './decode-integers.ts';
+export { encodeIntegerUnit, type IntegerDescription, type IntegerHints, type IntegerUnit } from './encode-integers.ts';
+export { estimateIntegers, type IntegerEstimate } from './estimate-integers.ts';
+export { SYMBOLS_MAX } from './frame-shape.ts';
+export type { Predictor, Ranker } from './integer-header.ts';
+export { readMetadata } from './metadata.ts';
+export {
+  ALPHABET_MAX,
+  ALPHABET_MIN,
+  decodePalette,
+  type DecodedPalette,
+  encodePalette,
+  type EncodePaletteOptions,
+  type PaletteMapping,
+  placeholderUnit,
+} from './palette.ts';
