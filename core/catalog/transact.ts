@@ -65,15 +65,15 @@ export function transact<T>(
       auditEntries: [],
       async replicate(asset, kind, record) {
         const dependencies = asset.operationId === null ? [] : [asset.operationId];
-        const operation = {
+        const body = encodeCatalogOperation({
           schema: CATALOG_OPERATION_SCHEMA,
           asset: asset.id,
           kind,
           clock: time,
           dependencies,
           record,
-        };
-        return (await log.append(encodeCatalogOperation(operation), commit)).operationId;
+        });
+        return (await log.append(body, commit)).operationId;
       },
     };
     const result = await work(draft);

@@ -15,7 +15,7 @@ export function createMemoryOperationLog(store: KeyValueStore): MemoryOperationL
     async append(body, commit) {
       const pending = commit.writes.filter(({ key }) => key.startsWith(PREFIX)).length;
       const tip = await store.get('test-operation-count');
-      const place = Number(tip ? new TextDecoder().decode(tip) : 0) + (pending > 0 ? pending : 0);
+      const place = Number(tip ? new TextDecoder().decode(tip) : 0) + pending;
       commit.put(PREFIX + String(place).padStart(10, '0'), body);
       commit.put('test-operation-count', toUtf8(String(place + 1)));
       return { operationId: hash('sha256', `${place}:${Buffer.from(body).toString('hex')}`, 'hex') };
