@@ -1,6 +1,5 @@
-import { posix } from 'node:path';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { root } from '../run-tool.ts';
 import type { ProjectFiles } from './project-files.ts';
 
@@ -22,8 +21,8 @@ export function findBrokenLinks(files: ProjectFiles): string[] {
 function leadsSomewhere(files: ProjectFiles, from: string, target: string): boolean {
   const [relative, anchor] = target.split('#');
   const path = relative ? posix.join(posix.dirname(from), decodeURI(relative)) : from;
-  if (path.startsWith('..') || !existsSync(join(root, path))) return false;
   const text = files.get(path);
+  if (path.startsWith('..') || (text === undefined && !existsSync(join(root, path)))) return false;
   return anchor === undefined || text === undefined || anchorsOf(text).has(anchor);
 }
 
