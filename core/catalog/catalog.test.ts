@@ -248,7 +248,7 @@ describe('versions', () => {
   });
 
   test('rows of other columns are refused by name; a column may come to hold nulls', async () => {
-    const { catalog } = createCatalogWorld();
+    const { catalog, audit } = createCatalogWorld();
     const { id } = await catalog.createAsset(table('a'), by);
     await catalog.commitSegments(append(id, 0, [1]), by);
     const field = (name: string, type: Int32 | Int64 | Utf8, nullable = true) => new Field(name, type, nullable);
@@ -271,6 +271,9 @@ describe('versions', () => {
     expect(await nullable(1)).toEqual([false, true]);
     expect(await nullable(2)).toEqual([true, true]);
     expect((await catalog.getAsset('a')).schema.fields.map((each) => each.nullable)).toEqual([true, true]);
+    await catalog.commitSegments({ ...append(id, 2, [3]), schema: wider }, by);
+    const changes = (await audit.listAudit()).filter(({ action }) => action === 'SCHEMA_CHANGE');
+    expect(changes.map(({ detail }) => detail)).toEqual([{ version: 2 }]);
   });
 
   test('rows that replace all others may have other columns', async () => {

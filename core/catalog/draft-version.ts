@@ -1,6 +1,6 @@
 import type { Schema } from 'apache-arrow';
 import { canonicalJson } from '#core/audit/index.ts';
-import { GranaryError } from '#core/kernel/index.ts';
+import { equalBytes, GranaryError } from '#core/kernel/index.ts';
 import type { VersionRecord } from './asset-version.ts';
 import type { AssetRecord } from './catalog-asset.ts';
 import type { SegmentCommit } from './commit-segments.ts';
@@ -36,7 +36,7 @@ export async function draftVersion(
   const change = { added: input.added.map(storedSegment), removed: input.removed ?? [] };
   const version = record.version + 1;
   const schema = schemaToJson(nextSchema(record, input));
-  const schemaChanged = version === 1 || JSON.stringify(schema) !== JSON.stringify(record.schema);
+  const schemaChanged = version === 1 || !equalBytes(canonicalJson(schema), canonicalJson(record.schema));
   const parent = record.version === 0 ? undefined : await readVersion(core.store, record.id, record.version);
   const weight = (parent?.deltaWeight ?? 0) + deltaWeight(change);
   const segmentCount = record.segmentCount + change.added.length - change.removed.length;
