@@ -1,0 +1,29 @@
+import { parentPort } from 'node:worker_threads';
+import { asGranaryError } from '#core/kernel/index.ts';
+import { encodeRowGroup } from '../encode-row-group.ts';
+import { installZstd } from '../zstd.ts';
+import { batchFromMessage, type BatchMessage } from './batch-message.ts';
+import { nodeZstd } from './node-zstd.ts';
+import type { WorkerAnswer } from './worker-row-group-encoder.ts';
+
+installZstd(nodeZstd);
+
+const port = parentPort;
+if (!port) throw new Error('row-group.worker.ts runs as a worker thread only.');
+
+port.on('message', (message: BatchMessage) => {
+  try {
+    const { rowCount, chunks } = encodeRowGroup(batchFromMessage(message));
+    // Units may be views into one larger buffer, which must not travel with each of them.
+    const own = chunks.map((chunk) => ({ ...chunk, unit: new Uint8Array(chunk.unit) }));
+    const answer: WorkerAnswer = { rowGroup: { rowCount, chunks: own } };
+    port.postMessage(
+      answer,
+      own.map((chunk) => chunk.unit.buffer),
+    );
+  } catch (error) {
+    const { code, message: text, details } = asGranaryError(error);
+    const answer: WorkerAnswer = { error: { code, message: text, details } };
+    port.postMessage(answer);
+  }
+});

@@ -1,0 +1,136 @@
+import { GranaryError } from '#core/kernel/index.ts';
+import { ByteReader, ByteWriter } from './byte-io.ts';
+import { ROW_GROUP_ROWS_MAX, SECTION_BYTES_MAX } from './limits.ts';
+import { zstd } from './zstd.ts';
+
+/**
+ * The metadata of a chunk's temporal unit. Grammar (numbers are LEB128, `signed` is zigzag LEB128):
+ *
+ *     metadata   = mapping:byte rowCount nullCount streamCount base:signed divisor parameterCount parameter* section*
+ *     section    = kind:byte coding:byte storedByteCount [rawByteCount when coding = 1] bytes
+ *
+ * Written down in docs/formats/webm-columnar-v1.md, section 5; the numbers below are part of the format.
+ */
+
+/** How integers or bytes become values; the index is the number in the format. */
+export const MAPPINGS = ['none', 'integer', 'decimal', 'bytes', 'dictionary', 'text', 'arrow'] as const;
+export type Mapping = (typeof MAPPINGS)[number];
+
+export const SECTION_KINDS = {
+  validity: 1,
+  stream: 2,
+  bytes: 3,
+  entryLengths: 4,
+  entryBytes: 5,
+  entryOrder: 6,
+  exceptionIndices: 7,
+  exceptionBytes: 8,
+} as const;
+export type SectionKind = keyof typeof SECTION_KINDS;
+
+const CODING_RAW = 0;
+const CODING_ZSTD = 1;
+
+/** A zstd frame costs about a dozen bytes itself: shorter sections do not gain. */
+const COMPRESSED_SECTION_BYTES_MIN = 48;
+
+/** More parameters than any mapping has. */
+const PARAMETERS_MAX = 16;
+
+export interface ChunkHead {
+  readonly mapping: Mapping;
+  readonly rowCount: number;
+  readonly nullCount: number;
+  /** How many integers the stream carries. */
+  readonly streamCount: number;
+  /** Integer i is `base + divisor * carried[i]`; with divisor 0 nothing is carried and all are `base`. */
+  readonly base: bigint;
+  readonly divisor: number;
+  /** What the mapping needs besides; see each mapping. */
+  readonly parameters: readonly number[];
+}
+
+/** A piece of the metadata, compressed already where that is smaller. */
+export interface Section {
+  readonly kind: SectionKind;
+  readonly stored: Uint8Array;
+  /** Bytes after expanding; undefined when stored as they are. */
+  readonly rawByteCount: number | undefined;
+}
+
+/** A section with its bytes as they are or through zstd, whichever is smaller. */
+export function makeSection(kind: SectionKind, bytes: Uint8Array): Section {
+  if (bytes.length >= COMPRESSED_SECTION_BYTES_MIN) {
+    const compressed = zstd().compress(bytes);
+    if (compressed.length < bytes.length) return { kind, stored: compressed, rawByteCount: bytes.length };
+  }
+  return { kind, stored: bytes, rawByteCount: undefined };
+}
+
+export function writeChunkMetadata(head: ChunkHead, sections: readonly Section[]): Uint8Array {
+  const writer = new ByteWriter()
+    .byte(MAPPINGS.indexOf(head.mapping))
+    .number(head.rowCount)
+    .number(head.nullCount)
+    .number(head.streamCount)
+    .signed(head.base)
+    .number(head.divisor)
+    .number(head.parameters.length);
+  for (const parameter of head.parameters) writer.number(parameter);
+  for (const { kind, stored, rawByteCount } of sections) {
+    writer.byte(SECTION_KINDS[kind]).byte(rawByteCount === undefined ? CODING_RAW : CODING_ZSTD).number(stored.length);
+    if (rawByteCount !== undefined) writer.number(rawByteCount);
+    writer.bytes(stored);
+  }
+  return writer.finish();
+}
+
+export interface ChunkMetadata {
+  readonly head: ChunkHead;
+  /** The bytes of a section, expanded; undefined when the chunk has none of this kind. */
+  section(kind: SectionKind): Uint8Array | undefined;
+}
+
+const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message);
+
+/** Reads what {@link writeChunkMetadata} wrote. Errors: `FORMAT_INVALID`. */
+export function readChunkMetadata(bytes: Uint8Array): ChunkMetadata {
+  const reader = new ByteReader(bytes);
+  const mapping = MAPPINGS[reader.byte()];
+  if (!mapping) throw invalid('A chunk has an unknown mapping.');
+  const rowCount = reader.number();
+  const nullCount = reader.number();
+  const streamCount = reader.number();
+  if (rowCount > ROW_GROUP_ROWS_MAX || nullCount > rowCount || streamCount > rowCount) {
+    throw invalid('A chunk has impossible row counts.');
+  }
+  const base = reader.signed();
+  const divisor = reader.number();
+  const parameterCount = reader.number();
+  if (parameterCount > PARAMETERS_MAX) throw invalid('A chunk has too many parameters.');
+  const parameters = Array.from({ length: parameterCount }, () => reader.number());
+  const sections = readSections(reader);
+  return {
+    head: { mapping, rowCount, nullCount, streamCount, base, divisor, parameters },
+    section(kind) {
+      const found = sections.get(SECTION_KINDS[kind]);
+      if (!found || found.rawByteCount === undefined) return found?.stored;
+      return zstd().decompress(found.stored, found.rawByteCount);
+    },
+  };
+}
+
+function readSections(reader: ByteReader): Map<number, Omit<Section, 'kind'>> {
+  const sections = new Map<number, Omit<Section, 'kind'>>();
+  while (!reader.done) {
+    const kind = reader.byte();
+    const coding = reader.byte();
+    const storedByteCount = reader.number();
+    if (coding !== CODING_RAW && coding !== CODING_ZSTD) throw invalid('A section of a chunk has an unknown coding.');
+    const rawByteCount = coding === CODING_ZSTD ? reader.number() : undefined;
+    if ((rawByteCount ?? 0) > SECTION_BYTES_MAX) throw invalid('A section of a chunk is too large.');
+    if (sections.has(kind)) throw invalid('A chunk has two sections of one kind.');
+    sections.set(kind, { stored: reader.bytes(storedByteCount), rawByteCount });
+  }
+  return sections;
+}

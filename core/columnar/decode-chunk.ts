@@ -1,0 +1,54 @@
+import type { Data, DataType } from 'apache-arrow';
+import { GranaryError } from '#core/kernel/index.ts';
+import { arrowDataOf } from './arrow-data.ts';
+import { checksumOf } from './checksum.ts';
+import { decodeColumn } from './decode-column.ts';
+import type { SegmentHeader } from './segment-header.ts';
+
+export interface DecodeOptions {
+  /**
+   * Text that is stored as a dictionary comes as `Dictionary<Utf8, Int32>`, entries in ascending byte order and each
+   * used at least once. Other columns, and text stored otherwise, come in the type of the schema.
+   */
+  readonly dictionary?: boolean | undefined;
+}
+
+/**
+ * Decodes one column of one row group into an Arrow array of exactly the schema's type, and verifies its checksum.
+ * Synchronous; runs in Node and in the browser. Errors: `SEGMENT_CORRUPT` with `column` and `rowGroup`, `UNSUPPORTED`
+ * when no zstd is installed in this realm.
+ *
+ * @param unit the bytes of the file from the chunk's `offset`, `byteCount` long
+ */
+export function decodeChunk(
+  header: SegmentHeader,
+  rowGroupIndex: number,
+  columnIndex: number,
+  unit: Uint8Array,
+  options: DecodeOptions = {},
+): Data {
+  const rowGroup = header.rowGroups[rowGroupIndex];
+  const chunk = rowGroup?.chunks[columnIndex];
+  const field = header.schema.fields[columnIndex];
+  if (!rowGroup || !chunk || !field) {
+    throw new GranaryError('INPUT_INVALID', `The segment has no column ${columnIndex} in row group ${rowGroupIndex}.`);
+  }
+  const corrupt = (why: string, cause?: unknown) =>
+    new GranaryError(
+      'SEGMENT_CORRUPT',
+      `Column "${field.name}" of row group ${rowGroupIndex} is damaged: ${why}`,
+      { column: field.name, rowGroup: rowGroupIndex },
+      { cause },
+    );
+  if (unit.length !== chunk.byteCount) throw corrupt(`${unit.length} bytes instead of ${chunk.byteCount}.`);
+  const type = field.type as DataType;
+  try {
+    const decoded = decodeColumn(type, unit, chunk.encoding, rowGroup.rowCount, chunk.statistics.nullCount);
+    if (checksumOf(decoded.parts) !== chunk.checksum) throw corrupt('its values do not match their checksum.');
+    return arrowDataOf(type, decoded.column, { dictionary: options.dictionary === true });
+  } catch (error) {
+    // Whatever a decoder throws on damaged bytes, a RangeError included, means one thing to the caller.
+    if (error instanceof GranaryError && ['SEGMENT_CORRUPT', 'UNSUPPORTED'].includes(error.code)) throw error;
+    throw corrupt(error instanceof Error ? error.message : String(error), error);
+  }
+}

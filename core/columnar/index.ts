@@ -1,0 +1,9 @@
+export * from './browser.ts';
+export { encodeSegments, verifySegment } from './adapters/node-segments.ts';
+export { createWorkerRowGroupEncoder } from './adapters/worker-row-group-encoder.ts';
+export { encodeRowGroup } from './encode-row-group.ts';
+export type { EncodedSegment, EncodeSegmentsOptions } from './encode-segments.ts';
+export * from './limits.ts';
+export { createInlineRowGroupEncoder, type RowGroupEncoder } from './row-group-encoder.ts';
+export type { EncodedChunk, EncodedRowGroup } from './segment-header.ts';
+export { bytesSource, type ChunkFault } from './verify-segment.ts';

@@ -1,0 +1,170 @@
+import { GranaryError } from '#core/kernel/index.ts';
+import {
+  decodeIntegerUnit,
+  decodePalette,
+  encodeIntegerUnit,
+  encodePalette,
+  placeholderUnit,
+  readMetadata,
+} from './av1/index.ts';
+import {
+  makeSection,
+  readChunkMetadata,
+  writeChunkMetadata,
+  type ChunkHead,
+  type ChunkMetadata,
+  type Section,
+} from './chunk-format.ts';
+import { commonDivisor, fromNumbers, fromSmall, rangeOf, toNumbers } from './int64.ts';
+import { integerBytes, integersOf } from './integer-values.ts';
+import { bytesOf } from './words.ts';
+
+/** How the bits of a chunk travel inside its AV1 temporal unit. */
+export const METHODS = ['constant', 'plain', 'zstd', 'palette', 'integers'] as const;
+export type Method = (typeof METHODS)[number];
+
+/** A temporal unit and how it was made; `description` is for people and tools, not for the decoder. */
+export interface CarriedChunk {
+  readonly unit: Uint8Array;
+  readonly method: Method;
+  readonly description: object;
+}
+
+/** What a chunk has to say besides its integers. */
+export type StreamlessHead = Pick<ChunkHead, 'mapping' | 'rowCount' | 'nullCount' | 'parameters'>;
+
+/** A palette frame has at most this many colours. */
+const ALPHABET_MAX = 8;
+const PIXEL_MAPPINGS = ['rank', 'raw'] as const;
+export type PixelMapping = (typeof PIXEL_MAPPINGS)[number];
+
+/** The smallest of several candidates; the first of equals. */
+export const smallest = <T extends { readonly unit: Uint8Array }>(candidates: readonly T[]): T =>
+  candidates.reduce((best, candidate) => (candidate.unit.length < best.unit.length ? candidate : best));
+
+/** A chunk without integers: its sections say everything. */
+export function carrySections(head: StreamlessHead, sections: readonly Section[]): CarriedChunk {
+  const metadata = writeChunkMetadata({ ...head, streamCount: 0, base: 0n, divisor: 0 }, sections);
+  const method =
+    sections.length === 0 ? 'constant' : sections.some((part) => part.rawByteCount !== undefined) ? 'zstd' : 'plain';
+  return { unit: placeholderUnit(metadata), method, description: {} };
+}
+
+/**
+ * Puts integers into a temporal unit in the way that makes it smallest: nothing but a constant, AV1 (through bins, or
+ * as a palette of at most eight symbols), packed bytes with zstd, or packed bytes as they are.
+ */
+export function carryIntegers(head: StreamlessHead, sections: readonly Section[], integers: BigInt64Array): CarriedChunk {
+  const streamCount = integers.length;
+  if (streamCount === 0) return carrySections(head, sections);
+  const { min, max } = rangeOf(integers);
+  if (min === max) {
+    const metadata = writeChunkMetadata({ ...head, streamCount, base: min, divisor: 0 }, sections);
+    return { unit: placeholderUnit(metadata), method: 'constant', description: {} };
+  }
+  const { values, base, divisor, distances } = reduce(integers, min, max);
+  const shared = { ...head, streamCount, divisor };
+  const notes = divisor > 1 ? { divisor } : {};
+  const top = (max - min) / BigInt(divisor);
+  const metadata = writeChunkMetadata({ ...shared, base }, sections);
+  const candidates: CarriedChunk[] = [];
+  const coded = encodeIntegerUnit(values, { metadata });
+  if (coded) candidates.push({ unit: coded.unit, method: 'integers', description: { ...coded.description, ...notes } });
+  if (distances && top < PACKED_MAX) {
+    const own = { ...shared, base: min };
+    candidates.push(packed(own, sections, integerBytes(fromNumbers(distances), packedWidth(top)), notes));
+    if (top < ALPHABET_MAX) candidates.push(...palettes(own, sections, Uint8Array.from(distances), Number(top), notes));
+  } else {
+    candidates.push(packed({ ...shared, base }, sections, bytesOf(values), notes));
+  }
+  return smallest(candidates);
+}
+
+/** Distances from the least value are packed when they fit into 32 bits; wider integers keep all of their 64. */
+const PACKED_MAX = 1n << 32n;
+const packedWidth = (top: bigint): number => (top < 1n << 8n ? 1 : top < 1n << 16n ? 2 : 4);
+
+/** Takes out a common divisor (timestamps in milliseconds that only hold whole minutes, prices in steps of 5). */
+function reduce(integers: BigInt64Array, min: bigint, max: bigint) {
+  const numbers = max - min <= BigInt(Number.MAX_SAFE_INTEGER) ? toNumbers(integers) : undefined;
+  if (!numbers) return { values: integers, base: 0n, divisor: 1, distances: undefined };
+  const divisor = commonDivisor(numbers, numbers[0]!);
+  const start = Number(min);
+  const distances = numbers.map((value) => (value - start) / divisor);
+  return divisor === 1
+    ? { values: integers, base: 0n, divisor, distances }
+    : { values: fromNumbers(distances), base: min, divisor, distances };
+}
+
+function packed(head: ChunkHead, sections: readonly Section[], bytes: Uint8Array, notes: object): CarriedChunk {
+  const section = makeSection('stream', bytes);
+  const method = section.rawByteCount === undefined ? 'plain' : 'zstd';
+  return { unit: placeholderUnit(writeChunkMetadata(head, [...sections, section])), method, description: notes };
+}
+
+function palettes(
+  head: ChunkHead,
+  sections: readonly Section[],
+  symbols: Uint8Array,
+  top: number,
+  notes: object,
+): CarriedChunk[] {
+  const alphabet = top + 1;
+  const metadata = writeChunkMetadata(head, sections);
+  return PIXEL_MAPPINGS.map((pixels) => ({
+    unit: encodePalette(symbols, { alphabet, mapping: pixels, metadata }),
+    method: 'palette',
+    description: { alphabet, pixels, ...notes },
+  }));
+}
+
+export interface CarriedIntegers {
+  readonly metadata: ChunkMetadata;
+  readonly integers: BigInt64Array;
+}
+
+/**
+ * The integers of a chunk and its metadata. Errors: `FORMAT_INVALID` and those of the AV1 codec.
+ *
+ * @param valueCount the rows of the chunk that are not null
+ */
+export function readIntegers(
+  unit: Uint8Array,
+  { method, pixels = 'rank' }: { method: Method; pixels?: PixelMapping | undefined },
+  valueCount: number,
+): CarriedIntegers {
+  const coded = method === 'integers' ? decodeIntegerUnit(unit, valueCount) : undefined;
+  const metadata = readChunkMetadata(coded ? coded.metadata : readMetadata(unit));
+  const { head } = metadata;
+  if (head.streamCount !== 0 && head.streamCount !== valueCount) {
+    throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers than rows.');
+  }
+  if (head.divisor === 0) return { metadata, integers: new BigInt64Array(head.streamCount).fill(head.base) };
+  if (coded) return { metadata, integers: restore(coded.values, head) };
+  if (method === 'palette') {
+    const { symbols } = decodePalette(unit, { symbolCount: valueCount, mapping: pixels });
+    return { metadata, integers: restore(fromSmall(symbols), head) };
+  }
+  const section = metadata.section('stream') ?? new Uint8Array(0);
+  const width = section.length / valueCount;
+  if (![1, 2, 4, 8].includes(width)) throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers.');
+  return { metadata, integers: restore(integersOf(section, width, true)!, head) };
+}
+
+/** Integer i is `base + divisor * carried[i]`, in 64 bits. */
+function restore(carried: BigInt64Array, { base, divisor }: ChunkHead): BigInt64Array {
+  if (base === 0n && divisor === 1) return carried;
+  const numbers = toNumbers(carried);
+  const start = Number(base);
+  if (numbers && Number.isSafeInteger(start)) {
+    let safe = true;
+    for (let i = 0; i < numbers.length; i++) {
+      const value = numbers[i]! * divisor + start;
+      if (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) safe = false;
+      numbers[i] = value;
+    }
+    if (safe) return fromNumbers(numbers);
+  }
+  const step = BigInt(divisor);
+  return carried.map((value) => base + value * step);
+}

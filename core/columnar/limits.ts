@@ -1,0 +1,38 @@
+/** ffprobe and players refuse files of more than 1,000 streams, and every column is one. */
+export const COLUMNS_MAX = 1000;
+
+/**
+ * Rows of a row group unless the caller asks otherwise: 64 blocks of 4,096 symbols fill the codec's four interleaved
+ * tiles; smaller groups cost speed and size, larger ones cost memory and make pruning coarse.
+ */
+export const ROW_GROUP_ROWS = 2 ** 18;
+
+/** The most rows a row group may have: keeps every buffer of a decoded chunk below 2^31 bytes for fixed-width types. */
+export const ROW_GROUP_ROWS_MAX = 2 ** 20;
+
+/** A row group ends early when its Arrow buffers reach this size, so that long texts do not fill the memory. */
+export const ROW_GROUP_ARROW_BYTES = 64 * 2 ** 20;
+
+/** A segment ends after this many rows: a failed transfer or a damaged file then costs a bounded piece. */
+export const SEGMENT_ROWS = 16 * ROW_GROUP_ROWS;
+
+/** A segment ends after this many encoded bytes: it is assembled and hashed in memory. */
+export const SEGMENT_BYTES = 64 * 2 ** 20;
+
+/** A header larger than this is refused: 1,000 columns need about 200 kB a row group. */
+export const SEGMENT_HEADER_BYTES_MAX = 64 * 2 ** 20;
+
+/** Row groups a reader accepts in one segment; more would only be found in a forged file. */
+export const ROW_GROUPS_MAX = 65_536;
+
+/** Longest bound of a text column in UTF-8 bytes: longer ones seldom prune more and fill the header. */
+export const TEXT_BOUND_BYTES_MAX = 48;
+
+/** Text or binary bytes of one column in one row group: Arrow's 32-bit offsets end here. */
+export const TEXT_BYTES_MAX = 2 ** 31 - 1;
+
+/** Bytes that one section of a chunk may expand to; a reader refuses more before it allocates. */
+export const SECTION_BYTES_MAX = 2 ** 31 - 1;
+
+/** Types may nest this deep; the reader recurses. */
+export const TYPE_DEPTH_MAX = 64;
