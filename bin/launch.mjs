@@ -5,6 +5,8 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { root, SetupError, setUp } from './setup.mjs';
 
+const PARENT_CHECK_INTERVAL_MS = 500;
+
 /** Sets up if needed, runs `script` (relative to the project) in the folder `cwd`, and ends with its exit code. */
 export async function launch(script, args, cwd) {
   try {
@@ -28,11 +30,27 @@ function run(node, args, cwd) {
         if (signal !== 'SIGINT' || !isOnTerminal) child.kill(signal);
       });
     }
+    const stopWatching = onOrphaned(() => child.kill('SIGTERM'));
     child.on('error', (cause) =>
       reject(new SetupError(`${node} cannot be started: ${cause.message}. Remove node_modules and try again.`)),
     );
-    child.on('close', (exitCode, signal) => resolve(exitCode ?? 128 + constants.signals[signal]));
+    child.on('close', (exitCode, signal) => {
+      stopWatching();
+      resolve(exitCode ?? 128 + constants.signals[signal]);
+    });
   });
+}
+
+/** npm sends SIGTERM to the shell between it and us and no further: when that shell is gone, so should we be. */
+function onOrphaned(stop) {
+  if (!process.env.npm_lifecycle_event) return () => {};
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, PARENT_CHECK_INTERVAL_MS);
+  return () => clearInterval(timer);
 }
 
 /** True when a terminal controls this process, wherever its input and output go. */

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 const STAND_IN = `
 let interrupts = 0;
 const [order, ...rest] = process.argv.slice(2);
-console.log(JSON.stringify({ cwd: process.cwd(), rest, node: process.execPath }));
+console.log(JSON.stringify({ cwd: process.cwd(), rest, pid: process.pid }));
 if (order === 'exit') process.exitCode = Number(rest[0]);
 if (order === 'die') process.kill(process.pid, 'SIGKILL');
 if (order === 'echo') process.stdin.pipe(process.stdout);
@@ -113,6 +113,18 @@ describe('the launcher', () => {
     const outcome = await outcomeOf(child);
     expect(outcome.stdout).toContain('interrupts 1');
     expect(outcome.exitCode).toBe(0);
+  });
+
+  test('ends when npm is told to end', async () => {
+    const child = start('npm', ['run', 'granary', '--', 'wait'], project);
+    const line = await new Promise<string>((resolve) => {
+      child.stdout!.on('data', (chunk: Buffer) => chunk.includes('"pid"') && resolve(chunk.toString()));
+    });
+    const { pid } = said({ exitCode: null, stdout: line, stderr: '' });
+    const ended = outcomeOf(child);
+    child.kill('SIGTERM');
+    await ended;
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 
   test('tells of a child that a signal ended as shells do', async () => {
