@@ -1,0 +1,5 @@
+export * from './ports.ts';
+export * from './limits.ts';
+export { JSON_MARK, isJsonField } from './column-names.ts';
+export { openBatchSource } from './adapters/open-batch-source.ts';
+export { parseSchemaFile } from './schema-file.ts';
