@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { OperationLog } from '#core/catalog/index.ts';
 import { toHex, toUtf8 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
 import { type MemoryStore, openMemoryStore } from '#core/platform/testing/memory-store.ts';
@@ -37,6 +38,11 @@ const change = (store: KeyValueStore, build: (commit: Commit) => Commit) =>
   store.write(build(new Commit()), { sync: true });
 
 describe('a log that grows', () => {
+  test('is what the catalog asks for', async () => {
+    const log: OperationLog = openLog(openMemoryStore());
+    expect((await log.append(toUtf8('x'), new Commit())).operationId).toMatch(/^[0-9a-f]{64}$/);
+  });
+
   test('starts empty and keeps what is committed, in order', async () => {
     const store = openMemoryStore();
     const log = openLog(store);
