@@ -4,6 +4,7 @@ import {
   decodePalette,
   encodeIntegerUnit,
   encodePalette,
+  type IntegerDescription,
   placeholderUnit,
   readMetadata,
 } from './av1/index.ts';
@@ -69,7 +70,7 @@ export function carryIntegers(head: StreamlessHead, sections: readonly Section[]
   const metadata = writeChunkMetadata({ ...shared, base }, sections);
   const candidates: CarriedChunk[] = [];
   const coded = encodeIntegerUnit(values, { metadata });
-  if (coded) candidates.push({ unit: coded.unit, method: 'integers', description: { ...coded.description, ...notes } });
+  if (coded) candidates.push({ unit: coded.unit, method: 'integers', description: { ...describe(coded.description), ...notes } });
   if (distances && top < PACKED_MAX) {
     const own = { ...shared, base: min };
     candidates.push(packed(own, sections, integerBytes(fromNumbers(distances), packedWidth(top)), notes));
@@ -78,6 +79,12 @@ export function carryIntegers(head: StreamlessHead, sections: readonly Section[]
     candidates.push(packed({ ...shared, base }, sections, bytesOf(values), notes));
   }
   return smallest(candidates);
+}
+
+/** The integer codec's choices as compact JSON: bins as pairs of least residual and offset bits, in order of frequency. */
+function describe({ predictor, ranker, bins }: IntegerDescription): object {
+  const pairs = bins.map(({ low, bits }) => [Number.isSafeInteger(Number(low)) ? Number(low) : low.toString(), bits]);
+  return { predictor, ...(ranker === 'none' ? {} : { ranker }), bins: pairs };
 }
 
 /** Distances from the least value are packed when they fit into 32 bits; wider integers keep all of their 64. */
