@@ -57,10 +57,26 @@ export function prefixRange(prefix: string): KeyRange {
   return { gte: prefix, lt: prefix.slice(0, -1) + String.fromCharCode(last + 1) };
 }
 
-export type SqlValue = string | number | bigint | boolean | null | Uint8Array | Date;
+export type SqlScalar = string | number | bigint | boolean | null | Uint8Array | Date;
 
+/** A parameter of a statement; an array becomes a one-dimensional array of the engine, such as `text[]`. */
+export type SqlValue = SqlScalar | readonly SqlScalar[];
+
+/**
+ * A conversation with the database. Errors: `QUERY_FAILED` for what the engine refuses (`details.sqlState` is its
+ * five-character code), `DISK_FULL`, `CATALOG_UNREACHABLE` when the engine is gone, `CANCELLED`.
+ */
 export interface SqlConnection {
-  /** Runs one statement with `$1` parameters and returns its rows as objects by column name. */
+  /**
+   * Runs one statement with `$1` parameters and returns its rows as objects by column name. All rows are held in memory:
+   * for results that can be large take `copyOut`. Types are the same on both engines: smallint, integer, real and double
+   * precision come as numbers, bigint as `bigint` (also `count(*)`), boolean as booleans, bytea as `Uint8Array`,
+   * timestamptz as `Date` (microseconds are cut; text when a `Date` cannot hold it), json and jsonb parsed, arrays of
+   * these as arrays, everything else (numeric, date, timestamp, uuid …) as PostgreSQL's text.
+   *
+   * A signal that fires rejects at once. PostgreSQL is told to cancel; PGlite cannot, so its statement runs to its end
+   * unheard and later calls wait for it.
+   */
   query<Row = Record<string, unknown>>(
     text: string,
     parameters?: readonly SqlValue[],
@@ -68,20 +84,30 @@ export interface SqlConnection {
   ): Promise<Row[]>;
   /** Runs a script of several statements without parameters. */
   exec(script: string): Promise<void>;
-  /** Sends text in COPY's text format into a table; `columns` and `table` are SQL text, already quoted. */
+  /**
+   * Sends text in COPY's text format into a table, all rows or none; `columns` and `table` are SQL text, already quoted.
+   * Chunks may end anywhere.
+   */
   copyIn(
     table: string,
     columns: readonly string[],
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): Promise<void>;
-  /** Yields what `COPY (select) TO STDOUT (FORMAT format)` prints, in chunks of any size. */
+  /**
+   * Yields what `COPY (select) TO STDOUT (FORMAT format)` prints, in chunks of any size. Memory stays bounded however
+   * large the result and however slow the reader, and a reader may call the database while it reads. To end early,
+   * leave the loop.
+   */
   copyOut(select: string, format: 'text' | 'binary', options?: AbortOptions): AsyncIterable<Uint8Array>;
 }
 
 /** PGlite in a worker thread, or a PostgreSQL server by URL: the same SQL, the same migrations. */
 export interface SqlDatabase extends SqlConnection {
   readonly engine: 'pglite' | 'postgresql';
-  /** Runs `work` in one transaction: committed when it resolves, rolled back when it throws. */
+  /**
+   * Runs `work` in one transaction: committed when it resolves, rolled back when it throws. Within `work` use the
+   * connection only: a call on the database itself is refused with `INTERNAL`, as on PGlite it would wait for itself.
+   */
   transaction<T>(work: (connection: SqlConnection) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
