@@ -64,26 +64,29 @@ const offsetBits = (span: number): number => (span < 1 ? 0 : Math.floor(Math.log
 /**
  * Splits the range from `smallest` to `largest` into at most eight bins that together cost least: the entropy of the bin
  * numbers plus the offsets' bits, by dynamic programming over about `quantiles` possible cuts of a sample. The sample is
- * sorted in place. Returns the bins in ascending order and the estimated bits per value.
+ * sorted in place; when it is `complete`, bins end at their largest residual instead of where the next one begins. Returns
+ * the bins in ascending order and the estimated bits per value.
  */
 export function chooseBins(
   sample: Sample,
-  smallest: bigint,
-  largest: bigint,
+  { smallest, largest, complete }: { smallest: bigint; largest: bigint; complete: boolean },
   quantiles: number,
 ): { readonly bins: readonly ChosenBin[]; readonly bitsPerValue: number } {
   sample.sort();
   const cuts = candidateCuts(sample, quantiles);
   const last = cuts.length - 1;
   const lows = cuts.map((cut, i) => (i === 0 ? smallest : i === last ? largest + 1n : BigInt(sample[cut]!)));
-  const approximate = lows.map(Number);
+  // highs[j] = the end of a bin before cut j
+  const highs = cuts.map((cut, j) => (complete && j > 0 ? BigInt(sample[cut - 1]!) : lows[j]! - 1n));
+  const lowNumbers = lows.map(Number);
+  const highNumbers = highs.map(Number);
   const logs = new Float64Array(sample.length + 1);
   for (let i = 1; i <= sample.length; i++) logs[i] = Math.log2(sample.length / i);
   const costs = new Float64Array((last + 1) * (last + 1));
   for (let i = 0; i < last; i++)
     for (let j = i + 1; j <= last; j++) {
       const count = cuts[j]! - cuts[i]!;
-      costs[i * (last + 1) + j] = count * (logs[count]! + offsetBits(approximate[j]! - approximate[i]! - 1));
+      costs[i * (last + 1) + j] = count * (logs[count]! + offsetBits(highNumbers[j]! - lowNumbers[i]!));
     }
   // least[j] = the least cost of the sample up to cut j with the present number of bins
   let least = new Float64Array(last + 1).fill(Infinity);
@@ -113,7 +116,7 @@ export function chooseBins(
   for (let j = last, k = binCount - 1; k >= 0; k--) {
     const i = predecessors[k]![j]!;
     const low = lows[i]!;
-    const high = lows[j]! - 1n;
+    const high = highs[j]!;
     const bits = high > low ? (high - low).toString(2).length : 0;
     bins.push({ low, high, bits, count: cuts[j]! - cuts[i]! });
     j = i;

@@ -11,7 +11,7 @@ import {
   RANKERS,
   writeIntegerMetadata,
 } from './integer-header.ts';
-import { type Extremes, readExtremes, writeBins, writeClasses } from './integer-layout.ts';
+import { readExtremes, writeBins, writeClasses } from './integer-layout.ts';
 import { ALPHABET_MIN, defaultColours } from './palette.ts';
 import { encodeTilesAt, encodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
 import { writeUnit } from './unit.ts';
@@ -93,7 +93,7 @@ export function encodeIntegerUnit(values: BigInt64Array, hints: IntegerHints = {
   if (wide) exports.predict64(at.values, at.residuals, count, predictorCode, base);
   const { bins } = chooseBins(
     sampleResiduals(memory, at.residuals, count, wide),
-    ...extremeBounds(readExtremes(memory, wide)),
+    { ...readExtremes(memory, wide), complete: count <= BIN_SAMPLE_VALUES },
     BIN_QUANTILES,
   );
   if (bins.some(({ bits }) => bits > OFFSET_BITS_MAX)) return undefined;
@@ -140,8 +140,6 @@ function copyIn(memory: Uint8Array, values: BigInt64Array, countUp: number, at: 
   copy.set(values, 2);
   copy.fill(values[values.length - 1]!, values.length + 2);
 }
-
-const extremeBounds = ({ smallest, largest }: Extremes): [bigint, bigint] => [smallest, largest];
 
 function sampleResiduals(memory: Uint8Array, at: number, count: number, wide: boolean): Int32Array | BigInt64Array {
   const sampleCount = Math.min(count, BIN_SAMPLE_VALUES);

@@ -44,5 +44,5 @@ function estimate({ exports, reserve }: Codec, values: BigInt64Array, predictor:
     if (extremes.largest > largest) largest = extremes.largest;
     sample.set(new BigInt64Array(memory.buffer, target, stretch), i * stretch);
   }
-  return chooseBins(sample, smallest, largest, QUANTILES).bitsPerValue;
+  return chooseBins(sample, { smallest, largest, complete: false }, QUANTILES).bitsPerValue;
 }
