@@ -209,7 +209,13 @@ describe('versions', () => {
     await catalog.commitSegments({ ...append(id, 1, [4]), removed: [testSegment(1).id] }, by);
     expect(ids(await catalog.getManifest(id, 2))).toEqual([2, 1, 4]);
     expect(await catalog.getAsset('a')).toMatchObject({ rowCount: 30, segmentCount: 3 });
-    const missing = { ...append(id, 2, []), removed: [testSegment(9).id] };
+    const twice = { ...append(id, 2, [1, 1]), removed: [testSegment(2).id] };
+    await catalog.commitSegments(twice, by);
+    const thrice = [testSegment(1).id, testSegment(1).id, testSegment(1).id];
+    await catalog.commitSegments({ ...append(id, 3, [5]), removed: thrice }, by);
+    expect(ids(await catalog.getManifest(id, 4))).toEqual([4, 5]);
+    expect((await catalog.getAsset('a')).rowCount).toBe(20);
+    const missing = { ...append(id, 4, []), removed: [testSegment(4).id, testSegment(4).id] };
     await expect(catalog.commitSegments(missing, by)).rejects.toEqual(withCode('INPUT_INVALID'));
   });
 

@@ -20,7 +20,7 @@ export function recordLineage(
   { commit, assetId, assetName, version, at, recordEdge }: CommitContribution,
   sources: readonly LineageSource[],
 ): void {
-  for (const { from, job = null, rowCount, detail = {} } of sources) {
+  for (const [place, { from, job = null, rowCount, detail = {} }] of sources.entries()) {
     const edge: LineageEdge = {
       id: uuidv7(deps),
       from: { ...from, name: cut(from.name) },
@@ -31,8 +31,8 @@ export function recordLineage(
       detail,
     };
     const bytes = canonicalJson(edge);
-    commit.put(toAssetKey(assetId, version, edge.id), bytes);
-    if (from.assetId !== undefined) commit.put(fromAssetKey(from.assetId, assetId, edge.id), bytes);
+    commit.put(toAssetKey(edge, place), bytes);
+    if (from.assetId !== undefined) commit.put(fromAssetKey(from.assetId, edge), bytes);
     recordEdge(edge);
   }
 }
