@@ -3,7 +3,8 @@ import { GranaryError } from '#core/kernel/index.ts';
 import { expand, fixedWidth, isText, type ColumnValues } from './column-values.ts';
 import type { TextValues } from './text.ts';
 import { buildDictionary } from './dictionary.ts';
-import { viewAs } from './words.ts';
+import { fromSmall } from './int64.ts';
+import { bytesOf, viewAs } from './words.ts';
 
 /** Texts as row codes into distinct entries in ascending byte order. */
 export interface DictionaryValues {
@@ -38,7 +39,11 @@ export function arrowDataOf(type: DataType, column: StoredColumn, options: { dic
   if (DataType.isNull(type)) return new Data(type, 0, column.rowCount, column.rowCount);
   if (values.kind === 'nested') return values.data;
   const valueType = (DataType.isDictionary(type) ? type.dictionary : type) as DataType;
-  if (options.dictionary && values.kind === 'dictionary' && (DataType.isUtf8(valueType) || DataType.isLargeUtf8(valueType))) {
+  if (
+    options.dictionary &&
+    values.kind === 'dictionary' &&
+    (DataType.isUtf8(valueType) || DataType.isLargeUtf8(valueType))
+  ) {
     return dictionaryData(new Dictionary(new Utf8(), new Int32()), column, values);
   }
   if (DataType.isDictionary(type)) return dictionaryData(type, column, asDictionary(values));
@@ -87,7 +92,7 @@ function asDictionary(values: StoredColumn['values']): DictionaryValues {
 function textData(type: DataType, column: StoredColumn, text: TextValues): Data {
   const offsets = spreadOffsets(column, text.offsets);
   const large = DataType.isLargeUtf8(type) || DataType.isLargeBinary(type);
-  return makeArray(type, column, [large ? BigInt64Array.from(offsets, BigInt) : offsets, text.bytes]);
+  return makeArray(type, column, [large ? fromSmall(offsets) : offsets, text.bytes]);
 }
 
 /** Offsets for all rows: a null row is empty. */
@@ -107,10 +112,7 @@ function dictionaryData(type: Dictionary, column: StoredColumn, values: Dictiona
   const indexType = type.indices as DataType;
   const entryCount = values.entries.offsets.length - 1;
   const codes = column.validity
-    ? viewAs(
-        expand(new Uint8Array(values.codes.buffer, values.codes.byteOffset, values.codes.byteLength), 4, column.validity, column.rowCount),
-        Int32Array,
-      )
+    ? viewAs(expand(bytesOf(values.codes), 4, column.validity, column.rowCount), Int32Array)
     : values.codes.length === column.rowCount
       ? values.codes
       : new Int32Array(column.rowCount);
@@ -133,17 +135,27 @@ function indicesAs(type: DataType, codes: Int32Array, entryCount: number) {
     );
   }
   if (type.bitWidth === 32 && type.isSigned) return codes;
-  if (type.bitWidth === 64) return (type.ArrayType as typeof BigInt64Array).from(codes, BigInt);
+  if (type.bitWidth === 64) return viewAs(bytesOf(fromSmall(codes)), type.ArrayType as typeof BigInt64Array);
   return (type.ArrayType as typeof Int16Array).from(codes);
 }
 
 /** The same array under an equal type: the type objects, too, are then those of the schema. */
 export function withType(data: Data, type: DataType): Data {
-  const children = data.children.map((child, i) => withType(child, (type.children?.[i]?.type ?? child.type) as DataType));
+  const children = data.children.map((child, i) =>
+    withType(child, (type.children?.[i]?.type ?? child.type) as DataType),
+  );
   const dictionary =
     data.dictionary && DataType.isDictionary(type)
       ? new Vector(data.dictionary.data.map((chunk) => withType(chunk, type.dictionary as DataType)))
       : data.dictionary;
   const buffers = [data.valueOffsets, data.values, data.nullBitmap, data.typeIds] as unknown as Buffers;
-  return new Data(type, data.offset, data.length, DataType.isUnion(type) ? -1 : data.nullCount, buffers, children, dictionary);
+  return new Data(
+    type,
+    data.offset,
+    data.length,
+    DataType.isUnion(type) ? -1 : data.nullCount,
+    buffers,
+    children,
+    dictionary,
+  );
 }

@@ -104,9 +104,22 @@ const typeSchema: z.ZodType<TypeJson> = z.lazy(() =>
     z.object({ name: z.literal('timestamp'), unit: timeUnitSchema, zone: z.string().optional() }),
     z.object({ name: z.literal('duration'), unit: timeUnitSchema }),
     z.object({ name: z.literal('interval'), unit: z.enum(INTERVAL_UNITS) }),
-    z.object({ name: z.literal('fixedSizeBinary'), byteWidth: z.int().min(0).max(2 ** 31 - 1) }),
+    z.object({
+      name: z.literal('fixedSizeBinary'),
+      byteWidth: z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1),
+    }),
     z.object({ name: z.enum(['list', 'largeList']), child: fieldSchema }),
-    z.object({ name: z.literal('fixedSizeList'), size: z.int().min(0).max(2 ** 31 - 1), child: fieldSchema }),
+    z.object({
+      name: z.literal('fixedSizeList'),
+      size: z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1),
+      child: fieldSchema,
+    }),
     z.object({ name: z.literal('struct'), children: z.array(fieldSchema) }),
     z.object({ name: z.literal('map'), keysSorted: z.boolean(), child: fieldSchema }),
     z.object({
@@ -195,10 +208,14 @@ function tryFieldToJson(field: Field): FieldJson | undefined {
 export function fieldToJson(field: Field): FieldJson {
   const json = tryFieldToJson(field);
   if (json) return json;
-  throw new GranaryError('TYPE_UNSUPPORTED', `Column "${field.name}" has the type ${field.type}, which cannot be stored.`, {
-    column: field.name,
-    type: String(field.type),
-  });
+  throw new GranaryError(
+    'TYPE_UNSUPPORTED',
+    `Column "${field.name}" has the type ${field.type}, which cannot be stored.`,
+    {
+      column: field.name,
+      type: String(field.type),
+    },
+  );
 }
 
 /** The schema as JSON, exact. Errors: `TYPE_UNSUPPORTED` naming column and type. */
@@ -257,7 +274,12 @@ export function typeFromJson(json: TypeJson): DataType {
         json.children.map(fieldFromJson),
       );
     case 'dictionary':
-      return new Dictionary(typeFromJson(json.value), typeFromJson(json.index) as Dictionary['indices'], json.id, json.ordered);
+      return new Dictionary(
+        typeFromJson(json.value),
+        typeFromJson(json.index) as Dictionary['indices'],
+        json.id,
+        json.ordered,
+      );
   }
 }
 
@@ -278,7 +300,10 @@ export function schemaFromJson(json: unknown): Schema {
   const parsed = schemaSchema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new GranaryError('FORMAT_INVALID', `The schema is malformed at ${issue?.path.join('.') ?? ''}: ${issue?.message}`);
+    throw new GranaryError(
+      'FORMAT_INVALID',
+      `The schema is malformed at ${issue?.path.join('.') ?? ''}: ${issue?.message}`,
+    );
   }
   return new Schema(parsed.data.fields.map(fieldFromJson), new Map(parsed.data.metadata ?? []));
 }
@@ -295,7 +320,12 @@ function depthOf(json: unknown, depth: number): number {
 export function isNested(type: DataType): boolean {
   if (DataType.isDictionary(type)) {
     const value = type.dictionary as DataType;
-    return !(DataType.isUtf8(value) || DataType.isLargeUtf8(value) || DataType.isBinary(value) || DataType.isLargeBinary(value));
+    return !(
+      DataType.isUtf8(value) ||
+      DataType.isLargeUtf8(value) ||
+      DataType.isBinary(value) ||
+      DataType.isLargeBinary(value)
+    );
   }
   return [Type.List, Type.LargeList, Type.FixedSizeList, Type.Struct, Type.Map, Type.Union].includes(type.typeId);
 }

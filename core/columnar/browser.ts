@@ -2,7 +2,17 @@
  * What runs in a browser as well as in Node: reading a segment's header and decoding its chunks. Call `installZstd`
  * first; a browser has no zstd of its own.
  */
-export { schemaFromJson, schemaToJson, type FieldJson, type SchemaJson, type TypeJson } from './arrow-json.ts';
+export {
+  fieldFromJson,
+  fieldToJson,
+  schemaFromJson,
+  schemaToJson,
+  typeFromJson,
+  typeToJson,
+  type FieldJson,
+  type SchemaJson,
+  type TypeJson,
+} from './arrow-json.ts';
 export { decodeChunk, type DecodeOptions } from './decode-chunk.ts';
 export { inspectSegment, type ColumnInspection, type SegmentInspection } from './inspect-segment.ts';
 export { parseSegmentHeader, readSegmentHeader } from './parse-segment-header.ts';

@@ -78,7 +78,10 @@ export function writeChunkMetadata(head: ChunkHead, sections: readonly Section[]
     .number(head.parameters.length);
   for (const parameter of head.parameters) writer.number(parameter);
   for (const { kind, stored, rawByteCount } of sections) {
-    writer.byte(SECTION_KINDS[kind]).byte(rawByteCount === undefined ? CODING_RAW : CODING_ZSTD).number(stored.length);
+    writer
+      .byte(SECTION_KINDS[kind])
+      .byte(rawByteCount === undefined ? CODING_RAW : CODING_ZSTD)
+      .number(stored.length);
     if (rawByteCount !== undefined) writer.number(rawByteCount);
     writer.bytes(stored);
   }

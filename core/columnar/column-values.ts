@@ -2,6 +2,7 @@ import { type Data, DataType, Type } from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
 import { isNested } from './arrow-json.ts';
 import { copyBits, countBits } from './bitmap.ts';
+import { wordsOf } from './int64.ts';
 import { TEXT_BYTES_MAX } from './limits.ts';
 import type { TextValues } from './text.ts';
 import { bytesOf, viewAs } from './words.ts';
@@ -153,21 +154,27 @@ function textValues(data: Data, validity: Uint8Array | undefined, count: number)
 
 /** Offsets as 32-bit numbers, checked to rise and to stay inside the values. */
 function smallOffsets(source: Int32Array | BigInt64Array, rowCount: number, byteCount: number): Int32Array {
-  if (source instanceof BigInt64Array && source[rowCount]! > BigInt(TEXT_BYTES_MAX)) {
+  const offsets = source instanceof Int32Array ? source.subarray(0, rowCount + 1) : narrowOffsets(source, rowCount + 1);
+  let rising = offsets[0]! >= 0;
+  for (let row = 1; row <= rowCount; row++) if (!(offsets[row]! >= offsets[row - 1]!)) rising = false;
+  if (!rising || offsets[rowCount]! > byteCount) {
+    throw new GranaryError('INPUT_INVALID', 'The offsets of an Arrow text column point outside its values.');
+  }
+  return offsets;
+}
+
+function narrowOffsets(source: BigInt64Array, count: number): Int32Array {
+  const words = wordsOf(source);
+  const offsets = new Int32Array(count);
+  let high = 0;
+  for (let i = 0; i < count; i++) {
+    offsets[i] = words[2 * i]!;
+    high |= words[2 * i + 1]! | (words[2 * i]! & (TEXT_BYTES_MAX + 1));
+  }
+  if (high !== 0) {
     throw new GranaryError('LIMIT_EXCEEDED', `A row group holds more than ${TEXT_BYTES_MAX} bytes of text.`, {
       limit: TEXT_BYTES_MAX,
     });
-  }
-  const offsets =
-    source instanceof Int32Array ? source.subarray(0, rowCount + 1) : Int32Array.from(source.subarray(0, rowCount + 1), Number);
-  let last = offsets[0] ?? -1;
-  for (let row = 1; row <= rowCount; row++) {
-    const offset = offsets[row] ?? -1;
-    if (offset < last) last = Number.POSITIVE_INFINITY;
-    else last = offset;
-  }
-  if (offsets[0]! < 0 || last > byteCount) {
-    throw new GranaryError('INPUT_INVALID', 'The offsets of an Arrow text column point outside its values.');
   }
   return offsets;
 }

@@ -177,9 +177,13 @@ function concatDictionaries(type: DataType, parts: readonly Data[], length: numb
   }
   const capacity = DataType.isInt(indexType) ? 2 ** (indexType.bitWidth - (indexType.isSigned ? 1 : 0)) : 0;
   if (entryCount > capacity) {
-    throw new GranaryError('LIMIT_EXCEEDED', `${entryCount} dictionary entries do not fit the index type ${indexType}.`, {
-      limit: capacity,
-    });
+    throw new GranaryError(
+      'LIMIT_EXCEEDED',
+      `${entryCount} dictionary entries do not fit the index type ${indexType}.`,
+      {
+        limit: capacity,
+      },
+    );
   }
   let row = 0;
   for (const part of parts) {
@@ -187,7 +191,9 @@ function concatDictionaries(type: DataType, parts: readonly Data[], length: numb
     const source = part.values as Int32Array | BigInt64Array;
     for (let i = 0; i < part.length; i++, row++) {
       const index = Number(source[i]) + start;
-      indices[row] = (indices instanceof BigInt64Array || indices instanceof BigUint64Array ? BigInt(index) : index) as never;
+      indices[row] = (
+        indices instanceof BigInt64Array || indices instanceof BigUint64Array ? BigInt(index) : index
+      ) as never;
     }
   }
   const dictionary = new Vector([concatData(type.dictionary as DataType, entries)]);

@@ -73,7 +73,8 @@ function findDigits(floats: Float32Array | Float64Array, single: boolean): numbe
 export function decimalBytes(decimals: Decimals, width: number): Uint8Array | undefined {
   const { digits, integers, exceptionIndices, exceptionBytes } = decimals;
   const numbers = toNumbers(integers);
-  if (!numbers || digits > DECIMAL_DIGITS_MAX || exceptionBytes.length !== exceptionIndices.length * width) return undefined;
+  if (!numbers || digits > DECIMAL_DIGITS_MAX || exceptionBytes.length !== exceptionIndices.length * width)
+    return undefined;
   const floats = width === 4 ? new Float32Array(numbers.length) : new Float64Array(numbers.length);
   const power = POWERS[digits]!;
   for (let i = 0; i < numbers.length; i++) floats[i] = numbers[i]! / power;

@@ -32,7 +32,7 @@ const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message)
 export function decodeColumn(
   type: DataType,
   unit: Uint8Array,
-  encoding: Pick<ChunkEncoding, 'method' | 'pixels'>,
+  encoding: { readonly method: ChunkEncoding['method']; readonly pixels?: unknown },
   rowCount: number,
   nullCount: number,
 ): DecodedColumn {
@@ -91,7 +91,11 @@ function readValues(type: DataType, metadata: ChunkMetadata, integers: BigInt64A
   }
 }
 
-function readDecimals(type: DataType, { head, section }: ChunkMetadata, integers: BigInt64Array): ColumnValues['values'] {
+function readDecimals(
+  type: DataType,
+  { head, section }: ChunkMetadata,
+  integers: BigInt64Array,
+): ColumnValues['values'] {
   const width = fixedWidth(type);
   const [digits] = head.parameters;
   const exceptionIndices = viewAs(section('exceptionIndices') ?? new Uint8Array(0), Uint32Array);

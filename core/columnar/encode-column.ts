@@ -129,7 +129,12 @@ function encodeTextBytes(column: ColumnValues, text: TextValues): EncodedColumn 
   const carried = carryIntegers(headOf('text', column), sections, lengths);
   // The integers are only the lengths here: what happens to the text decides the name.
   const method = sections.at(-1)!.rawByteCount === undefined ? carried.method : 'zstd';
-  return { ...carried, ...(carried.method === 'integers' || carried.method === 'palette' ? {} : { method }), mapping: 'text', stored: column };
+  return {
+    ...carried,
+    ...(carried.method === 'integers' || carried.method === 'palette' ? {} : { method }),
+    mapping: 'text',
+    stored: column,
+  };
 }
 
 function lengthsOf(text: TextValues): Int32Array {

@@ -15,7 +15,11 @@ export interface ColumnInspection {
   readonly predictors: readonly string[];
   readonly methods: readonly string[];
   /** How each row group is stored, with the bins and the ranker where there are any. */
-  readonly rowGroups: readonly { readonly rowCount: number; readonly byteCount: number; readonly encoding: ChunkEncoding }[];
+  readonly rowGroups: readonly {
+    readonly rowCount: number;
+    readonly byteCount: number;
+    readonly encoding: ChunkEncoding;
+  }[];
 }
 
 export interface SegmentInspection {

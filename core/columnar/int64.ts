@@ -102,15 +102,47 @@ const gcd = (left: number, right: number): number => {
   return a;
 };
 
-/** The greatest number that divides every distance from `base`, 1 when there is none above; all within ±2^53. */
-export function commonDivisor(values: Float64Array, base: number): number {
+/**
+ * The greatest number that divides all distances between the values; 1 when they have none in common. The distances
+ * must be below 2^53.
+ */
+export function commonDivisor(values: BigInt64Array): number {
+  const words = wordsOf(values);
+  const low = words[0]! >>> 0;
+  const high = words[1]!;
   let divisor = 0;
-  for (let i = 0; i < values.length; i++) {
-    const distance = values[i]! - base;
+  for (let i = 2; i < words.length; i += 2) {
+    const distance = Math.abs(((words[i + 1]! - high) | 0) * TWO_32 + ((words[i]! >>> 0) - low));
     if (divisor === 0 || distance % divisor !== 0) {
-      divisor = gcd(Math.abs(distance), divisor);
+      divisor = gcd(distance, divisor);
       if (divisor === 1) return 1;
     }
   }
   return Math.max(divisor, 1);
+}
+
+/** `(value - min) / divisor` of each; the distances must be below 2^53 and multiples of the divisor. */
+export function quotients(values: BigInt64Array, min: bigint, divisor: number): BigInt64Array<ArrayBuffer> {
+  const words = wordsOf(values);
+  const low = Number(BigInt.asUintN(32, min));
+  const high = Number(min >> 32n);
+  const result = new Float64Array(values.length);
+  for (let i = 0; i < result.length; i++) {
+    result[i] = (((words[2 * i + 1]! - high) | 0) * TWO_32 + ((words[2 * i]! >>> 0) - low)) / divisor;
+  }
+  return fromNumbers(result);
+}
+
+/** Distances from `min`, all below 2^(8 * width), as unsigned numbers of `width` bytes: 1, 2 or 4. */
+export function distancesFrom(
+  values: BigInt64Array,
+  min: bigint,
+  width: number,
+): Uint8Array | Uint16Array | Uint32Array {
+  const words = wordsOf(values);
+  const low = Number(BigInt.asIntN(32, min));
+  const type = width === 1 ? Uint8Array : width === 2 ? Uint16Array : Uint32Array;
+  const result = new type(values.length);
+  for (let i = 0; i < result.length; i++) result[i] = words[2 * i]! - low;
+  return result;
 }

@@ -16,8 +16,8 @@ import {
   type ChunkMetadata,
   type Section,
 } from './chunk-format.ts';
-import { commonDivisor, fromNumbers, fromSmall, rangeOf, toNumbers } from './int64.ts';
-import { integerBytes, integersOf } from './integer-values.ts';
+import { commonDivisor, distancesFrom, fromNumbers, fromSmall, quotients, rangeOf, toNumbers } from './int64.ts';
+import { integersOf } from './integer-values.ts';
 import { bytesOf } from './words.ts';
 
 /** How the bits of a chunk travel inside its AV1 temporal unit. */
@@ -52,10 +52,15 @@ export function carrySections(head: StreamlessHead, sections: readonly Section[]
 }
 
 /**
- * Puts integers into a temporal unit in the way that makes it smallest: nothing but a constant, AV1 (through bins, or
+ * Puts integers into a temporal unit in the way that makes it smallest. A divisor that all distances have in common
+ * (timestamps in microseconds that only hold whole minutes, prices in steps of 5) is taken out first. Then: a constant, AV1 (through bins, or
  * as a palette of at most eight symbols), packed bytes with zstd, or packed bytes as they are.
  */
-export function carryIntegers(head: StreamlessHead, sections: readonly Section[], integers: BigInt64Array): CarriedChunk {
+export function carryIntegers(
+  head: StreamlessHead,
+  sections: readonly Section[],
+  integers: BigInt64Array,
+): CarriedChunk {
   const streamCount = integers.length;
   if (streamCount === 0) return carrySections(head, sections);
   const { min, max } = rangeOf(integers);
@@ -63,18 +68,28 @@ export function carryIntegers(head: StreamlessHead, sections: readonly Section[]
     const metadata = writeChunkMetadata({ ...head, streamCount, base: min, divisor: 0 }, sections);
     return { unit: placeholderUnit(metadata), method: 'constant', description: {} };
   }
-  const { values, base, divisor, distances } = reduce(integers, min, max);
+  const divisor = max - min <= BigInt(Number.MAX_SAFE_INTEGER) ? commonDivisor(integers) : 1;
+  // Taking out a divisor takes out the least value as well: what is left starts at 0.
+  const values = divisor === 1 ? integers : quotients(integers, min, divisor);
+  const base = divisor === 1 ? 0n : min;
+  const least = divisor === 1 ? min : 0n;
+  const top = (max - min) / BigInt(divisor);
   const shared = { ...head, streamCount, divisor };
   const notes = divisor > 1 ? { divisor } : {};
-  const top = (max - min) / BigInt(divisor);
   const metadata = writeChunkMetadata({ ...shared, base }, sections);
   const candidates: CarriedChunk[] = [];
   const coded = encodeIntegerUnit(values, { metadata });
-  if (coded) candidates.push({ unit: coded.unit, method: 'integers', description: { ...describe(coded.description), ...notes } });
-  if (distances && top < PACKED_MAX) {
+  if (coded)
+    candidates.push({
+      unit: coded.unit,
+      method: 'integers',
+      description: { ...describe(coded.description), ...notes },
+    });
+  if (top < PACKED_MAX) {
     const own = { ...shared, base: min };
-    candidates.push(packed(own, sections, integerBytes(fromNumbers(distances), packedWidth(top)), notes));
-    if (top < ALPHABET_MAX) candidates.push(...palettes(own, sections, Uint8Array.from(distances), Number(top), notes));
+    const distances = distancesFrom(values, least, packedWidth(top));
+    candidates.push(packed(own, sections, bytesOf(distances), notes));
+    if (top < ALPHABET_MAX) candidates.push(...palettes(own, sections, distances as Uint8Array, Number(top), notes));
   } else {
     candidates.push(packed({ ...shared, base }, sections, bytesOf(values), notes));
   }
@@ -90,18 +105,6 @@ function describe({ predictor, ranker, bins }: IntegerDescription): object {
 /** Distances from the least value are packed when they fit into 32 bits; wider integers keep all of their 64. */
 const PACKED_MAX = 1n << 32n;
 const packedWidth = (top: bigint): number => (top < 1n << 8n ? 1 : top < 1n << 16n ? 2 : 4);
-
-/** Takes out a common divisor (timestamps in milliseconds that only hold whole minutes, prices in steps of 5). */
-function reduce(integers: BigInt64Array, min: bigint, max: bigint) {
-  const numbers = max - min <= BigInt(Number.MAX_SAFE_INTEGER) ? toNumbers(integers) : undefined;
-  if (!numbers) return { values: integers, base: 0n, divisor: 1, distances: undefined };
-  const divisor = commonDivisor(numbers, numbers[0]!);
-  const start = Number(min);
-  const distances = numbers.map((value) => (value - start) / divisor);
-  return divisor === 1
-    ? { values: integers, base: 0n, divisor, distances }
-    : { values: fromNumbers(distances), base: min, divisor, distances };
-}
 
 function packed(head: ChunkHead, sections: readonly Section[], bytes: Uint8Array, notes: object): CarriedChunk {
   const section = makeSection('stream', bytes);
@@ -154,7 +157,8 @@ export function readIntegers(
   }
   const section = metadata.section('stream') ?? new Uint8Array(0);
   const width = section.length / valueCount;
-  if (![1, 2, 4, 8].includes(width)) throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers.');
+  if (![1, 2, 4, 8].includes(width))
+    throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers.');
   return { metadata, integers: restore(integersOf(section, width, true)!, head) };
 }
 

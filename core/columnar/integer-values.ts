@@ -3,7 +3,8 @@ import { fromSmall, wordsOf } from './int64.ts';
 import { bytesOf, viewAs } from './words.ts';
 
 /** True when the bits are to be read as an unsigned number. */
-export const isUnsigned = (type: DataType): boolean => DataType.isBool(type) || (DataType.isInt(type) && !type.isSigned);
+export const isUnsigned = (type: DataType): boolean =>
+  DataType.isBool(type) || (DataType.isInt(type) && !type.isSigned);
 
 /** True for types whose values are integers of at most 64 bits, or decimals that may fit. */
 export const isInteger = (type: DataType): boolean =>
@@ -62,7 +63,11 @@ export function integerBytes(values: BigInt64Array, width: number): Uint8Array {
     return bytesOf(wide);
   }
   const target =
-    width === 4 ? new Int32Array(values.length) : width === 2 ? new Int16Array(values.length) : new Int8Array(values.length);
+    width === 4
+      ? new Int32Array(values.length)
+      : width === 2
+        ? new Int16Array(values.length)
+        : new Int8Array(values.length);
   for (let i = 0; i < target.length; i++) target[i] = words[2 * i]!;
   return bytesOf(target);
 }

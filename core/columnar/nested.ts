@@ -1,4 +1,14 @@
-import { type Data, DataType, Field, RecordBatch, RecordBatchReader, RecordBatchStreamWriter, Schema, Struct, makeData } from 'apache-arrow';
+import {
+  type Data,
+  DataType,
+  Field,
+  RecordBatch,
+  RecordBatchReader,
+  RecordBatchStreamWriter,
+  Schema,
+  Struct,
+  makeData,
+} from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
 import { withType } from './arrow-data.ts';
 import { copyBits } from './bitmap.ts';
@@ -25,7 +35,11 @@ export function nestedFromIpc(bytes: Uint8Array, type: DataType, rowCount: numbe
   return withType(data, type);
 }
 
-const sameView = (left: ArrayBufferView | undefined, right: ArrayBufferView | undefined, byteCount: number): boolean => {
+const sameView = (
+  left: ArrayBufferView | undefined,
+  right: ArrayBufferView | undefined,
+  byteCount: number,
+): boolean => {
   const empty = new Uint8Array(0);
   const a = left ? bytesOf(left) : empty;
   const b = right ? bytesOf(right) : empty;
@@ -44,7 +58,8 @@ export function sameData(left: Data, right: Data): boolean {
   }
   const offsets = left.valueOffsets as Int32Array | BigInt64Array | undefined;
   const offsetCount = DataType.isDenseUnion(type) ? length : length + 1;
-  if (length > 0 && offsets && !sameView(offsets, right.valueOffsets, offsetCount * offsets.BYTES_PER_ELEMENT)) return false;
+  if (length > 0 && offsets && !sameView(offsets, right.valueOffsets, offsetCount * offsets.BYTES_PER_ELEMENT))
+    return false;
   if (left.typeIds && !sameView(left.typeIds, right.typeIds, length)) return false;
   if (DataType.isBool(type)) return sameView(validBits(left), validBits(right), Number.POSITIVE_INFINITY);
   if (left.values && !sameView(left.values, right.values, valueByteCount(left))) return false;

@@ -37,7 +37,7 @@ export function parseSegmentHeader(prefix: Uint8Array, byteCount: number): Segme
   if (segment.end > byteCount) throw invalid(`The file ends early: ${byteCount} bytes instead of ${segment.end}.`);
   if (segment.end < byteCount) throw invalid('The file goes on after its end.');
   let tags: Tags | undefined;
-  for (let at = segment.start; at < segment.end; ) {
+  for (let at = segment.start; at < segment.end;) {
     if (!known(at)) return need(at + PREFIX_BYTES_MAX);
     const element = readPrefix(prefix, at);
     if (element.end > segment.end) throw invalid('An element reaches over the end of the file.');

@@ -36,11 +36,15 @@ function dictionaryRowBytes(data: Data): number {
 
 function checkSchema(schema: Schema, batch: RecordBatch): void {
   const { fields } = batch.schema;
-  const wrong = schema.fields.find((field, i) => fields[i]?.name !== field.name || String(fields[i]?.type) !== String(field.type));
+  const wrong = schema.fields.find(
+    (field, i) => fields[i]?.name !== field.name || String(fields[i]?.type) !== String(field.type),
+  );
   if (!wrong && fields.length === schema.fields.length) return;
   throw new GranaryError(
     'SCHEMA_MISMATCH',
-    wrong ? `A batch does not fit column "${wrong.name}" of type ${wrong.type}.` : 'A batch has another number of columns.',
+    wrong
+      ? `A batch does not fit column "${wrong.name}" of type ${wrong.type}.`
+      : 'A batch has another number of columns.',
     wrong ? { column: wrong.name } : {},
   );
 }
@@ -67,7 +71,7 @@ export async function* rebatch(
   for await (const batch of batches) {
     checkSchema(schema, batch);
     const rowBytes = Math.max(dataByteCount(batch.data) / Math.max(batch.numRows, 1), 1 / 8);
-    for (let row = 0; row < batch.numRows; ) {
+    for (let row = 0; row < batch.numRows;) {
       const room = Math.floor((ROW_GROUP_ARROW_BYTES - byteCount) / rowBytes);
       const count = Math.min(batch.numRows - row, rowCount - rows, rows === 0 ? Math.max(room, 1) : room);
       if (count > 0) {

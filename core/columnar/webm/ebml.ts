@@ -190,7 +190,7 @@ export function readPrefix(bytes: Uint8Array, offset: number): ElementRange {
 
 /** The children of a master element that is there whole. Errors: `FORMAT_INVALID`. */
 export function* readChildren(bytes: Uint8Array, parent: { start: number; end: number }): Generator<ElementRange> {
-  for (let at = parent.start; at < parent.end; ) {
+  for (let at = parent.start; at < parent.end;) {
     const child = readPrefix(bytes, at);
     if (child.end > parent.end) throw damaged('an element reaches over the end of its parent');
     yield child;

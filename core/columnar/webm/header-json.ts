@@ -86,8 +86,14 @@ const chunkSchema = z.tuple([
   countSchema,
   countSchema,
   z.string().regex(/^[0-9a-f]{16}$/),
-  z.int().min(0).max(METHODS.length - 1),
-  z.int().min(0).max(MAPPINGS.length - 1),
+  z
+    .int()
+    .min(0)
+    .max(METHODS.length - 1),
+  z
+    .int()
+    .min(0)
+    .max(MAPPINGS.length - 1),
   z.union([z.literal(0), z.record(z.string(), z.unknown())]),
   statisticsSchema,
 ]);
@@ -125,7 +131,8 @@ export function headerFromTags(tags: Tags, firstCluster: number, byteCount: numb
   if (checksumOfTags(own) !== byName.get(TAG_CHECKSUM)) throw invalid('The header of the segment is damaged.');
   const schema = schemaFromJson(parseJson(byName.get(TAG_SCHEMA) ?? ''));
   const groupTags = own.filter(([name]) => name.startsWith(TAG_ROW_GROUP));
-  if (schema.fields.length > COLUMNS_MAX || groupTags.length > ROW_GROUPS_MAX) throw invalid('The segment is too large.');
+  if (schema.fields.length > COLUMNS_MAX || groupTags.length > ROW_GROUPS_MAX)
+    throw invalid('The segment is too large.');
   let end = firstCluster;
   const rowGroups = groupTags.map(([name, text], index) => {
     if (name !== `${TAG_ROW_GROUP}${index}`) throw invalid('The row groups of the segment are out of order.');

@@ -30,7 +30,7 @@ export function readSequenceSize(unit: Uint8Array): SequenceSize {
 }
 
 function findSequenceHeader(unit: Uint8Array): Uint8Array {
-  for (let at = 0; at < unit.length; ) {
+  for (let at = 0; at < unit.length;) {
     const type = (unit[at]! >> 3) & 15;
     let size = 0;
     let next = at + 1;

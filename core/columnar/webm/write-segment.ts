@@ -1,7 +1,16 @@
 import type { Schema } from 'apache-arrow';
 import { checkLimits } from '../encode-row-group.ts';
 import type { EncodedRowGroup, RowGroupHeader, SegmentHeader } from '../segment-header.ts';
-import { EBML, elementByteCount, prefixByteCount, writeElements, writePrefix, writeSize, sizeWidth, type Element } from './ebml.ts';
+import {
+  EBML,
+  elementByteCount,
+  prefixByteCount,
+  writeElements,
+  writePrefix,
+  writeSize,
+  sizeWidth,
+  type Element,
+} from './ebml.ts';
 import { FORMAT_VERSION, tagsOf } from './header-json.ts';
 import { codecPrivate, readSequenceSize, type SequenceSize } from './sequence-size.ts';
 
@@ -25,7 +34,11 @@ const FLAG_KEYFRAME = 0x80;
 interface Layout {
   /** Counted from the start of the first cluster. */
   readonly rowGroups: readonly RowGroupHeader[];
-  readonly clusters: readonly { readonly offset: number; readonly byteCount: number; readonly blocks: readonly number[] }[];
+  readonly clusters: readonly {
+    readonly offset: number;
+    readonly byteCount: number;
+    readonly blocks: readonly number[];
+  }[];
   readonly byteCount: number;
 }
 
@@ -126,11 +139,14 @@ function tracksElement(schema: Schema, rowGroups: readonly EncodedRowGroup[]): E
     // Row groups differ in size: a track declares the largest of its frames.
     const size = rowGroups
       .map((group) => readSequenceSize(group.chunks[column]!.unit))
-      .reduce((a, b) => ({
-        level: Math.max(a.level, b.level),
-        width: Math.max(a.width, b.width),
-        height: Math.max(a.height, b.height),
-      }), EMPTY_TRACK);
+      .reduce(
+        (a, b) => ({
+          level: Math.max(a.level, b.level),
+          width: Math.max(a.width, b.width),
+          height: Math.max(a.height, b.height),
+        }),
+        EMPTY_TRACK,
+      );
     return {
       id: EBML.trackEntry,
       data: [
