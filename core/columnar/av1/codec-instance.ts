@@ -40,6 +40,7 @@ interface CodecExports {
     target: number,
     predictor: number,
     base: bigint,
+    slope: bigint,
   ): number;
   rankClasses(source: number, target: number, count: number, order: number): void;
   unrankClasses(source: number, target: number, count: number, order: number): void;

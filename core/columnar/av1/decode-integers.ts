@@ -44,7 +44,7 @@ export function decodeIntegerUnit(
   memory.set(header.offsets, offsetsAt);
   const predictor = PREDICTORS.indexOf(header.predictor);
   const end = offsetsAt + header.offsets.length;
-  if (exports.restoreValues(at, valueCount, offsetsAt, end, valuesAt, predictor, header.base) !== 0)
+  if (exports.restoreValues(at, valueCount, offsetsAt, end, valuesAt, predictor, header.base, header.slope) !== 0)
     throw new GranaryError('CODEC_DAMAGED', 'The offsets of a unit of integers end early.');
   const restored = new BigInt64Array(memory.buffer, valuesAt, valueCount);
   into?.set(restored);

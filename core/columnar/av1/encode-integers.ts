@@ -14,6 +14,7 @@ import {
 import { readExtremes, writeBins, writeClasses } from './integer-layout.ts';
 import { ALPHABET_MIN, defaultColours } from './palette.ts';
 import { encodeTilesAt, encodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
+import { type StartValues, startValues, writeStart } from './start-values.ts';
 import { writeUnit } from './unit.ts';
 
 export interface IntegerHints {
@@ -85,12 +86,12 @@ export function encodeIntegerUnit(values: BigInt64Array, hints: IntegerHints = {
   const memory = codec.reserve(at.end + encodeTilesBytes(grid.tiles));
 
   const count = values.length;
-  const base = values[0]!;
+  const start = startValues(values, predictor);
   const countUp = Math.ceil(count / 16) * 16;
-  copyIn(memory, values, countUp, at.values);
+  copyIn(memory, values, predictor, start, countUp, at.values);
   const predictorCode = PREDICTORS.indexOf(predictor);
-  const wide = !exports.predict32(at.values, at.residuals, countUp, predictorCode, base);
-  if (wide) exports.predict64(at.values, at.residuals, count, predictorCode, base);
+  const wide = !exports.predict32(at.values, at.residuals, countUp, predictorCode, start.base);
+  if (wide) exports.predict64(at.values, at.residuals, count, predictorCode, start.base);
   const { bins } = chooseBins(
     sampleResiduals(memory, at.residuals, count, wide),
     { ...readExtremes(memory, wide), complete: count <= BIN_SAMPLE_VALUES },
@@ -115,7 +116,7 @@ export function encodeIntegerUnit(values: BigInt64Array, hints: IntegerHints = {
     mapping: 'rank',
     colours: defaultColours(alphabet),
   })!;
-  const header: IntegerHeader = { predictor, ranker, base, bins: byClass };
+  const header: IntegerHeader = { predictor, ranker, ...start, bins: byClass };
   const metadata = writeIntegerMetadata({
     ...header,
     metadata: hints.metadata ?? new Uint8Array(),
@@ -133,12 +134,24 @@ export function encodeIntegerUnit(values: BigInt64Array, hints: IntegerHints = {
   };
 }
 
-/** The values with two in front for the predictors, and more of the last behind up to whole vectors. */
-function copyIn(memory: Uint8Array, values: BigInt64Array, countUp: number, at: number): void {
+/**
+ * The values with two in front for the predictors, and more behind up to whole vectors, whose residuals are like the
+ * first one: they must not stretch the bins.
+ */
+function copyIn(
+  memory: Uint8Array,
+  values: BigInt64Array,
+  predictor: Predictor,
+  start: StartValues,
+  countUp: number,
+  at: number,
+): void {
   const copy = new BigInt64Array(memory.buffer, at - 16, countUp + 2);
-  copy.fill(values[0]!, 0, 2);
+  writeStart(copy, start);
   copy.set(values, 2);
-  copy.fill(values[values.length - 1]!, values.length + 2);
+  const last = values.length + 1;
+  const step = predictor === 'delta2' ? copy[last]! - copy[last - 1]! : start.slope;
+  for (let i = last + 1; i < copy.length; i++) copy[i] = copy[i - 1]! + step;
 }
 
 function sampleResiduals(memory: Uint8Array, at: number, count: number, wide: boolean): Int32Array | BigInt64Array {

@@ -2,6 +2,7 @@ import { chooseBins } from './bins.ts';
 import { type Codec, HEAP, useCodec } from './codec-instance.ts';
 import { PREDICTORS, type Predictor } from './integer-header.ts';
 import { readExtremes } from './integer-layout.ts';
+import { startValues, writeStart } from './start-values.ts';
 
 export interface IntegerEstimate {
   readonly predictor: Predictor;
@@ -25,6 +26,7 @@ export function estimateIntegers(values: BigInt64Array): IntegerEstimate[] {
 
 /** Residuals of the sample, computed where the whole column's are. */
 function estimate({ exports, reserve }: Codec, values: BigInt64Array, predictor: Predictor): number {
+  const origin = startValues(values, predictor);
   const stretch = Math.min(STRETCH_VALUES, values.length);
   const stretches = values.length > STRETCHES * STRETCH_VALUES ? STRETCHES : Math.ceil(values.length / stretch);
   const source = HEAP + 64;
@@ -35,10 +37,12 @@ function estimate({ exports, reserve }: Codec, values: BigInt64Array, predictor:
   let largest = -(2n ** 63n);
   for (let i = 0; i < stretches; i++) {
     const start = stretches === 1 ? 0 : Math.floor((i * (values.length - stretch)) / (stretches - 1));
-    const before = [Math.max(0, start - 2), Math.max(0, start - 1)].map((index) => values[index]!);
-    new BigInt64Array(memory.buffer, source - 16, 2).set(before);
-    new BigInt64Array(memory.buffer, source, stretch).set(values.subarray(start, start + stretch));
-    exports.predict64(source, target, stretch, PREDICTORS.indexOf(predictor), values[0]!);
+    const copy = new BigInt64Array(memory.buffer, source - 16, stretch + 2);
+    if (start < 2) {
+      writeStart(copy, origin);
+      copy.set(values.subarray(0, stretch), 2);
+    } else copy.set(values.subarray(start - 2, start + stretch));
+    exports.predict64(source, target, stretch, PREDICTORS.indexOf(predictor), origin.base);
     const extremes = readExtremes(memory, true);
     if (extremes.smallest < smallest) smallest = extremes.smallest;
     if (extremes.largest > largest) largest = extremes.largest;

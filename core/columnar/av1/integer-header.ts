@@ -1,5 +1,6 @@
 import { GranaryError } from '#core/kernel/index.ts';
 import { type Bin, BINS_MAX } from './bins.ts';
+import type { StartValues } from './start-values.ts';
 import { readLeb128, readSignedLeb128, writeLeb128, writeSignedLeb128 } from './leb128.ts';
 
 /** What a value is predicted by: the base, the value before, or the line through the two values before. */
@@ -14,10 +15,9 @@ export type Ranker = (typeof RANKERS)[number];
 export const OFFSET_BITS_MAX = 57;
 
 /** All that is needed besides the classes to get the values back. */
-export interface IntegerHeader {
+export interface IntegerHeader extends StartValues {
   readonly predictor: Predictor;
   readonly ranker: Ranker;
-  readonly base: bigint;
   /** By class: 1 to 8. */
   readonly bins: readonly Bin[];
 }
@@ -38,6 +38,7 @@ export interface IntegerMetadata extends IntegerHeader {
  * | coding    | u8                     | predictor + 16 * ranker, indices of the lists above |
  * | bins      | u8                     | their number, 1 to 8                                |
  * | base      | signed leb128          |                                                     |
+ * | slope     | signed leb128          |                                                     |
  * | each bin  | u8, signed leb128      | bits of its offsets, its least residual             |
  * | offsets   | bytes to the end       | least significant bit first                         |
  */
@@ -48,6 +49,7 @@ export const writeIntegerMetadata = (content: IntegerMetadata): Uint8Array[] => 
     PREDICTORS.indexOf(content.predictor) + 16 * RANKERS.indexOf(content.ranker),
     content.bins.length,
     ...writeSignedLeb128(content.base),
+    ...writeSignedLeb128(content.slope),
     ...content.bins.flatMap(({ bits, low }) => [bits, ...writeSignedLeb128(low)]),
   ]),
   content.offsets,
@@ -76,7 +78,8 @@ export function readIntegerMetadata(bytes: Uint8Array): IntegerMetadata {
   if (!predictor || !ranker) throw damaged('unknown predictor or ranker');
   if (binCount < 1 || binCount > BINS_MAX) throw damaged(`${binCount} bins`);
   const base = readSignedLeb128(bytes, end + 2);
-  let at = base.end;
+  const slope = readSignedLeb128(bytes, base.end);
+  let at = slope.end;
   const bins: Bin[] = [];
   for (let i = 0; i < binCount; i++) {
     const bits = bytes[at];
@@ -86,5 +89,5 @@ export function readIntegerMetadata(bytes: Uint8Array): IntegerMetadata {
     bins.push({ low: low.value, bits });
     at = low.end;
   }
-  return { metadata, predictor, ranker, base: base.value, bins, offsets: bytes.subarray(at) };
+  return { metadata, predictor, ranker, base: base.value, slope: slope.value, bins, offsets: bytes.subarray(at) };
 }

@@ -107,7 +107,7 @@ function offsetBits(classes: usize, count: i32): u64 {
 
 /**
  * Values from classes and offsets: the inverse of predict, classify and pack together. 8 readable bytes must follow
- * `end`. Returns 0, or 1 when the offsets run past `end`; then the values are not complete.
+ * `end`. `base` and `slope` are the value before the first and its distance from the one before it. Returns 0, or 1 when the offsets run past `end`; then the values are not complete.
  */
 export function restoreValues(
   classes: usize,
@@ -117,11 +117,12 @@ export function restoreValues(
   target: usize,
   predictor: i32,
   base: i64,
+  slope: i64,
 ): i32 {
   const available = ((end - offsets) as u64) << 3;
   let at: u64 = 0,
     value = base,
-    delta: i64 = 0;
+    delta = slope;
   for (let done = 0; done < count; done += UNCHECKED) {
     const part = min(UNCHECKED, count - done);
     if (at + UNCHECKED * OFFSET_BYTES_MAX * 8 > available && at + offsetBits(classes, part) > available) return 1;
