@@ -1,11 +1,26 @@
-import { readFile } from 'node:fs/promises';
-import { openPglite, type SqlDatabase } from '#core/platform/index.ts';
+import { afterAll, beforeAll } from 'vitest';
+import {
+  createNodeFileSystem,
+  migrateUp,
+  openPglite,
+  openPostgres,
+  readMigrations,
+  type SqlDatabase,
+  systemClock,
+} from '#core/platform/index.ts';
+import { type PostgresServer, startPostgres } from '#tests/support/postgres.ts';
 import { describeCatalogView } from '../testing/catalog-view-contract.ts';
 
 async function migrated(database: SqlDatabase): Promise<SqlDatabase> {
-  await database.exec('CREATE SCHEMA granary');
-  await database.exec(await readFile(new URL('../../../migrations/0001-catalog.up.sql', import.meta.url), 'utf8'));
+  await migrateUp(database, await readMigrations(createNodeFileSystem()), { clock: systemClock });
   return database;
 }
 
+let server: PostgresServer;
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server?.stop());
+
 describeCatalogView('PGlite', async () => migrated(await openPglite({ memory: true })));
+describeCatalogView('PostgreSQL', async () => migrated(await openPostgres(server.url)));
