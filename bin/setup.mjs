@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const NODE_MAJOR_MIN = 24;
-/** Enough of npm's last words to see the cause. */
+/** npm names the cause first and then explains itself at length. */
 const NPM_OUTPUT_LINES_SHOWN = 25;
 
 const lockPath = join(root, 'package-lock.json');
@@ -23,35 +23,43 @@ export async function setUp() {
   const lock = readFileSync(lockPath);
   const stamp = createHash('sha256').update(lock).update(`${process.platform}-${process.arch}`).digest('hex');
   if (!existsSync(stampPath) || readFileSync(stampPath, 'utf8') !== stamp) {
-    if (!isInstalled(JSON.parse(lock.toString()))) await installPackages();
+    const { packages } = JSON.parse(lock.toString());
+    if (!isInstalled(packages)) await installPackages(packages);
     writeFileSync(stampPath, stamp);
   }
   return findNode();
 }
 
 /** True when npm's own record says that every locked package that fits this machine is there. */
-function isInstalled(lock) {
+function isInstalled(locked) {
   const recordPath = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(recordPath)) return false;
   const installed = JSON.parse(readFileSync(recordPath, 'utf8')).packages;
-  return Object.entries(lock.packages).every(
+  return Object.entries(locked).every(
     ([path, { version, optional }]) =>
       path === '' || (path in installed ? installed[path].version === version : optional === true),
   );
 }
 
-async function installPackages() {
+/**
+ * Not `npm ci`: that refuses a lockfile which lacks the optional packages of other platforms, and lockfiles resolved
+ * against a registry that does not carry them all lack some. What was installed is compared with the lockfile instead.
+ */
+async function installPackages(locked) {
   const finish = showProgress('Setting up Granary: installing packages');
-  const { exitCode, output } = await runNpm(['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund']);
+  const kinds = ['--include=dev', '--include=optional'];
+  const { exitCode, output } = await runNpm(['install', '--no-save', '--no-audit', '--no-fund', ...kinds]);
   finish();
-  if (exitCode === 0) return;
-  const lines = output.trimEnd().split('\n').slice(-NPM_OUTPUT_LINES_SHOWN);
+  if (exitCode === 0 && isInstalled(locked)) return;
+  const lines = output.trimEnd().split('\n').slice(0, NPM_OUTPUT_LINES_SHOWN);
   throw new SetupError(
     [
       ...lines,
       '',
-      `The packages could not be installed: npm ended with code ${exitCode}; its last words stand above.`,
-      'Check that this machine reaches the npm registry and that the disk has 1 GB free, then run the command again.',
+      exitCode === 0
+        ? 'The installed packages are not those of package-lock.json. Remove node_modules and run the command again.'
+        : `The packages could not be installed: npm ended with code ${exitCode} and said what stands above. Check that ` +
+          'this machine reaches the npm registry and that the disk has 1 GB free, then run the command again.',
     ].join('\n'),
   );
 }

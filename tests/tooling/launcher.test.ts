@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-/** Stands in for the product: says what it was given, then does what it is told. */
+/** Stands in for the product: does what it is told and says what it was given. */
 const STAND_IN = `
 let interrupts = 0;
 const [order, ...rest] = process.argv.slice(2);
-console.log(JSON.stringify({ cwd: process.cwd(), rest, pid: process.pid }));
 if (order === 'exit') process.exitCode = Number(rest[0]);
 if (order === 'die') process.kill(process.pid, 'SIGKILL');
 if (order === 'echo') process.stdin.pipe(process.stdout);
@@ -20,6 +19,7 @@ if (order === 'wait') {
     setTimeout(() => { console.log('interrupts ' + interrupts); clearInterval(alive); }, 200);
   });
 }
+console.log(JSON.stringify({ cwd: process.cwd(), rest, pid: process.pid }));
 `;
 
 const manifest = {
