@@ -20,7 +20,7 @@ import { VIEW_TABLES, writeAuditRows, writeViewRows } from './view-statements.ts
  * What one transaction of the view takes in at most: entries, segments' columns and schemas' fields, each counted as one.
  * Some megabytes of JSON; on PGlite, which does one thing at a time, some tenths of a second.
  */
-export const VIEW_BATCH_WEIGHT_MAX = 10_000;
+export const VIEW_BATCH_WEIGHT_MAX = 5_000;
 
 /** Under this key the store remembers how the view was left: the view itself may have lost it with the power. */
 const SESSION = 'catalog-view';
@@ -72,15 +72,20 @@ export async function openSqlCatalogView(deps: SqlCatalogViewDeps): Promise<Cata
   const closing = new AbortController();
   let scheduled = false;
 
-  const reason = await rebuildReason(deps);
+  const { reason, position: start } = await inspect(deps);
   await store.write(new Commit().put(SESSION, canonicalJson({ bootId, clean: false })), { sync: true });
   if (reason) {
     if (reason !== 'empty') logger.warn('The catalog view is rebuilt.', { reason });
     await database.transaction((connection) => emptyTables(connection, database));
   }
 
-  const catchUp = (options: ViewOptions = {}) =>
-    oneAtATime(() => follow(deps, (work) => database.transaction(work), withClosing(options, closing.signal)));
+  // Known while nothing fails: asking the database again and again would cost a scan of the trail.
+  let position: Position | undefined = reason ? undefined : start;
+  const catchUp = async (options: ViewOptions) => {
+    const from = position ?? (await readPosition(database)) ?? NOWHERE;
+    position = undefined;
+    position = await follow(deps, from, (work) => database.transaction(work), withClosing(options, closing.signal));
+  };
 
   const notify = () => {
     if (scheduled || closing.signal.aborted) return;
@@ -88,7 +93,7 @@ export async function openSqlCatalogView(deps: SqlCatalogViewDeps): Promise<Cata
     void oneAtATime(async () => {
       // A commit from here on may be too late for this run, and asks for another.
       scheduled = false;
-      await follow(deps, (work) => database.transaction(work), { signal: closing.signal });
+      await catchUp({});
     }).catch((error: unknown) => {
       if (isGranaryError(error, 'CANCELLED')) return;
       logger.warn('The catalog view could not catch up; it is tried again after the next commit.', {
@@ -100,18 +105,21 @@ export async function openSqlCatalogView(deps: SqlCatalogViewDeps): Promise<Cata
 
   return {
     notify,
-    whenCaughtUp: (options = {}) => raceAbort(catchUp(options), options.signal),
+    whenCaughtUp: (options = {}) =>
+      raceAbort(
+        oneAtATime(() => catchUp(options)),
+        options.signal,
+      ),
     rebuildView: (options = {}) =>
       oneAtATime(async () => {
-        const stopping = withClosing(options, closing.signal);
+        position = undefined;
         if (database.engine === 'pglite') {
           await database.transaction((connection) => emptyTables(connection, database));
-          await follow(deps, (work) => database.transaction(work), stopping);
-          return;
+          return catchUp(options);
         }
-        await database.transaction(async (connection) => {
+        return database.transaction(async (connection) => {
           await emptyTables(connection, database);
-          await follow(deps, (work) => work(connection), stopping);
+          await follow(deps, NOWHERE, (work) => work(connection), withClosing(options, closing.signal));
         });
       }),
     async close() {
@@ -129,15 +137,16 @@ export async function openSqlCatalogView(deps: SqlCatalogViewDeps): Promise<Cata
   };
 }
 
-async function rebuildReason(deps: SqlCatalogViewDeps): Promise<RebuildReason | undefined> {
+/** How far the view has come, and whether that can be believed. */
+async function inspect(deps: SqlCatalogViewDeps): Promise<{ reason?: RebuildReason; position?: Position }> {
   const { store, audit, database, bootId } = deps;
   const position = await readPosition(database);
-  if (!position.exists) return 'empty';
-  if (position.journal > (await readJournalHead(store)).sequence) return 'ahead';
-  if (position.audit > (await audit.extent()).last) return 'ahead';
+  if (!position) return { reason: 'empty' };
+  if (position.journal > (await readJournalHead(store)).sequence) return { reason: 'ahead' };
+  if (position.audit > (await audit.extent()).last) return { reason: 'ahead' };
   const session = await readSession(store);
   const lostPower = !session || (!session.clean && session.bootId !== bootId);
-  return lostPower && database.engine === 'pglite' ? 'power' : undefined;
+  return lostPower && database.engine === 'pglite' ? { reason: 'power' } : { position };
 }
 
 async function readSession(store: KeyValueStore): Promise<Session | undefined> {
@@ -155,46 +164,62 @@ async function emptyTables(connection: SqlConnection, { engine }: SqlDatabase): 
   else for (const table of VIEW_TABLES) await connection.query(`DELETE FROM ${table}`);
 }
 
-/** How far the view has come: in the journal by its own word, in the audit trail by its newest row. */
-async function readPosition(connection: SqlConnection) {
-  const [progress] = await connection.query<{ seq: bigint | number }>('SELECT seq FROM granary.catalog_progress');
-  const [trail] = await connection.query<{ seq: bigint | number | null }>(
-    'SELECT max(seq) AS seq FROM granary.audit_logs',
-  );
-  return { exists: progress !== undefined, journal: Number(progress?.seq ?? 0), audit: Number(trail?.seq ?? 0) };
+/** The newest entries of journal and audit trail that the view has, and the oldest of the trail that it may have. */
+interface Position {
+  readonly journal: number;
+  readonly audit: number;
+  readonly auditFirst: number;
+}
+
+const NOWHERE: Position = { journal: 0, audit: 0, auditFirst: 0 };
+
+/** In the journal by the view's own word, in the trail by its newest row; undefined for a view that was never filled. */
+async function readPosition(connection: SqlConnection): Promise<Position | undefined> {
+  const [progress] = await connection.query<{ seq: bigint }>('SELECT seq FROM granary.catalog_progress');
+  if (!progress) return undefined;
+  const [trail] = await connection.query<{ seq: bigint | null }>('SELECT max(seq) AS seq FROM granary.audit_logs');
+  return { journal: Number(progress.seq), audit: Number(trail?.seq ?? 0), auditFirst: 0 };
 }
 
 type InTransaction = (work: (connection: SqlConnection) => Promise<void>) => Promise<void>;
 
-/** Takes in, batch by batch, what was committed when it was called. */
-async function follow(deps: SqlCatalogViewDeps, inTransaction: InTransaction, options: ViewOptions): Promise<void> {
+/** Takes in, batch by batch, what was committed when it was called; returns how far it came. */
+async function follow(
+  deps: SqlCatalogViewDeps,
+  from: Position,
+  inTransaction: InTransaction,
+  options: ViewOptions,
+): Promise<Position> {
   throwIfAborted(options.signal);
   const journalEnd = (await readJournalHead(deps.store)).sequence;
   const trail = await deps.audit.extent();
-  let position = { journal: 0, audit: 0 };
-  await inTransaction(async (connection) => {
-    position = await readPosition(connection);
-    await connection.query('DELETE FROM granary.audit_logs WHERE seq < $1', [trail.first]);
-    if (position.journal >= journalEnd) await writePosition(deps, connection, position.journal);
-  });
-  let done = position.journal;
-  while (done < journalEnd) {
-    const batch = await readJournalBatch(deps.store, done + 1, journalEnd, options);
+  let { journal } = from;
+  // Also without entries: a view that was emptied says so.
+  if (journal === 0 && journalEnd === 0) await inTransaction((connection) => writePosition(deps, connection, 0));
+  while (journal < journalEnd) {
+    const batch = await readJournalBatch(deps.store, journal + 1, journalEnd, options);
     await inTransaction(async (connection) => {
       await writeViewRows(connection, projectView(batch.entries));
       await writePosition(deps, connection, batch.last);
     });
-    done = batch.last;
-    options.report?.({ stage: 'catching up', subject: 'journal', done, total: journalEnd, unit: 'rows' });
+    journal = batch.last;
+    options.report?.({ stage: 'catching up', subject: 'journal', done: journal, total: journalEnd, unit: 'rows' });
   }
-  done = Math.max(position.audit, trail.first - 1);
-  while (done < trail.last) {
-    const entries = await readAuditBatch(deps.audit, done + 1, options);
+  if (from.auditFirst < trail.first) {
+    await inTransaction(async (connection) => {
+      await connection.query('DELETE FROM granary.audit_logs WHERE seq < $1', [trail.first]);
+    });
+  }
+  let audit = Math.max(from.audit, trail.first - 1);
+  while (audit < trail.last) {
+    const entries = await readAuditBatch(deps.audit, audit + 1, options);
     // Pruned since: the rest is found at the next run.
-    if (entries.length === 0) return;
+    if (entries.length === 0) break;
     await inTransaction((connection) => writeAuditRows(connection, entries.map(auditRow)));
-    done = entries.at(-1)!.sequence;
+    audit = entries.at(-1)!.sequence;
+    options.report?.({ stage: 'catching up', subject: 'audit trail', done: audit, total: trail.last, unit: 'rows' });
   }
+  return { journal, audit, auditFirst: trail.first };
 }
 
 async function writePosition({ bootId, clock }: SqlCatalogViewDeps, connection: SqlConnection, sequence: number) {
