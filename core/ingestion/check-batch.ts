@@ -20,7 +20,7 @@ function problemOf(data: Data, isUtf8: (bytes: Uint8Array) => boolean): string |
   if (data.nullCount > 0 && data.nullBitmap && data.nullBitmap.length * 8 < offset + length)
     return 'lacks validity bits';
   if (DataType.isDictionary(type)) {
-    if ((data.values as { length?: number } | undefined)?.length! < length) return 'lacks values';
+    if ((data.values as Uint8Array).length < length) return 'lacks values';
     for (const chunk of data.dictionary?.data ?? []) {
       const problem = checkedDictionaries.has(chunk) ? undefined : problemOf(chunk as Data, isUtf8);
       if (problem !== undefined) return problem;

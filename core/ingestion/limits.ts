@@ -35,5 +35,8 @@ export const STEP_BYTES = 2 ** 20;
 /** Bytes of a schema file: 1,000 columns with long names fit many times. */
 export const SCHEMA_FILE_BYTES_MAX = 4 * 2 ** 20;
 
+/** Levels of objects and arrays within one JSON record; deeper ones overflow the stack of whoever reads them. */
+export const JSON_DEPTH_MAX = 500;
+
 /** Files one call may name by directories and globs. */
 export const FILES_MAX = 100_000;

@@ -63,9 +63,19 @@ async function pathsOf(pattern: string, options: ExpandOptions): Promise<string[
       expandDirectories: false,
       ...(signal === undefined ? {} : { signal }),
     });
-    if (matches.length > 0) return matches.toSorted(byCodeUnit);
+    if (matches.length > 0) return withoutDoubles(matches, workingDirectory);
   }
   throw new GranaryError('FILE_NOT_FOUND', `No file matches ${pattern}.`, { path: pattern });
+}
+
+/** One path for each file, the shortest: links make a glob find files more than once. */
+async function withoutDoubles(paths: readonly string[], workingDirectory: string | undefined): Promise<string[]> {
+  const byFile = new Map<string, string>();
+  for (const path of paths.toSorted((left, right) => left.length - right.length || byCodeUnit(left, right))) {
+    const real = await realpath(resolve(workingDirectory ?? '', path));
+    if (!byFile.has(real)) byFile.set(real, path);
+  }
+  return [...byFile.values()].toSorted(byCodeUnit);
 }
 
 const byCodeUnit = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0);

@@ -2,19 +2,21 @@ import { Field, Schema } from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
 import { createBatchBuilder } from '../columns/batch-builder.ts';
 import { checkColumnCount, checkSameColumns, isJsonField, JSON_MARK, uniqueNames } from '../column-names.ts';
-import { RECORD_BYTES_MAX } from '../limits.ts';
+import { JSON_DEPTH_MAX, RECORD_BYTES_MAX } from '../limits.ts';
 import type { ColumnNote, ReadOptions } from '../ports.ts';
 import { rawText, rowError, shownValue, type RowFault } from '../row-fault.ts';
 import { rowBatches, type RowOutput } from '../row-batches.ts';
 import { type ColumnInference, inferType, newColumnInference, observeKind } from '../text/column-inference.ts';
 import { createArraySplitter, createLineSplitter, type JsonEnding, type JsonRecord } from '../text/json-records.ts';
-import { exactText, type JsonValue, numberText, parseJson } from '../text/parse-json.ts';
+import { exactText, isDeeperThan, type JsonValue, numberText, parseJson } from '../text/parse-json.ts';
 import { KIND, type Kind, type KindShapes, kindOfCalendar, kindOfText, newKindShapes } from '../text/value-kind.ts';
 import { checkText } from './check-text.ts';
 import type { Content, OpenContent } from './content.ts';
 import { byteOrderMarkLength } from '../detect-format.ts';
 
 type Splitting = 'array' | 'lines';
+const OPENING_BRACE = 0x7b;
+
 type JsonObject = Readonly<Record<string, JsonValue>>;
 
 /**
@@ -74,10 +76,19 @@ function parseRecord(place: JsonRecord, record: number): { readonly row: JsonObj
   try {
     value = parseJson(decoder.decode(bytes.subarray(start, end)));
   } catch (error) {
-    return fault(place.isUnterminated ? 'FILE_TRUNCATED' : 'ROW_INVALID', `no JSON value: ${(error as Error).message}`);
+    const reason = `no JSON value: ${(error as Error).message}`;
+    if (place.isUnterminated) return fault('FILE_TRUNCATED', reason);
+    if (place.bytes[end - 1] !== OPENING_BRACE) return fault('ROW_INVALID', reason);
+    return fault(
+      'FILE_FORMAT',
+      'an object goes on over several lines; only an array of objects, or one object a line, can be read',
+    );
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value) || exactText(value) !== undefined) {
     return fault('ROW_INVALID', 'the record is no JSON object');
+  }
+  if (isDeeperThan(value, JSON_DEPTH_MAX)) {
+    return fault('LIMIT_EXCEEDED', `the record is nested deeper than ${JSON_DEPTH_MAX} levels`);
   }
   const row = value as JsonObject;
   for (const key of Object.keys(row)) {

@@ -13,12 +13,12 @@ const CONTENT_SIZE_BYTES = [0, 2, 4, 8];
  * Errors: `FILE_FORMAT` for bytes that are no frame, `FILE_TRUNCATED` for a header that ends early.
  */
 export async function* zstdFrames(name: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  /** Header bytes that are still to be seen together, and what to do with them. */
+  /** Bytes that are still to be seen together, and what they are; after a last block, the next magic number. */
   const header = new Uint8Array(18);
   let headerLength = 0;
   let headerWanted = 4;
   let state: 'magic' | 'skippable' | 'descriptor' | 'frame' | 'block' = 'magic';
-  /** Bytes of the current frame, or of the skippable frame, that pass without being looked at. */
+  /** Bytes of a block or of a skippable frame that pass without being looked at. */
   let passing = 0;
   let isSkipping = false;
   let isLastBlock = false;
@@ -79,7 +79,15 @@ export async function* zstdFrames(name: string, source: AsyncIterable<Uint8Array
         header.set(chunk.subarray(at, at + taken), headerLength);
         headerLength += taken;
         at += taken;
-        if (headerLength === headerWanted) step();
+        if (headerLength === headerWanted) {
+          const isMagic = state === 'magic';
+          step();
+          // The magic number is held back until it is whole, because a skippable frame must not begin to pass.
+          if (isMagic) {
+            if (!isSkipping) yield header.slice(0, 4);
+            from = at;
+          }
+        }
       }
       if (passing === 0 && headerLength === 0 && state === 'magic') {
         if (!isSkipping && at > from) yield chunk.subarray(from, at);
@@ -87,7 +95,8 @@ export async function* zstdFrames(name: string, source: AsyncIterable<Uint8Array
         from = at;
       }
     }
-    if (!isSkipping && at > from) yield chunk.subarray(from, at);
+    const isBetweenFrames = state === 'magic' && passing === 0;
+    if (!isSkipping && !isBetweenFrames && at > from) yield chunk.subarray(from, at);
   }
   if (headerLength > 0 || passing > 0 || state !== 'magic') {
     throw new GranaryError('FILE_TRUNCATED', `${name} ends in the middle of its compressed data. Copy it again.`, {

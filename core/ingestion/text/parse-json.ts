@@ -10,7 +10,7 @@ const { isRawJSON, rawJSON } = JSON as unknown as {
 };
 
 /** Finds numbers of so many digits or so large an exponent that float64 may not carry them; most records have none. */
-const SUSPECT_NUMBER = /[\d.]{17}|[eE][+-]?\d{3}/;
+const SUSPECT_NUMBER = /[\d.]{16}|[eE][+-]?\d{3}/;
 
 type Reviver = (this: unknown, key: string, value: unknown) => unknown;
 
@@ -23,6 +23,14 @@ function keepExact(_key: string, value: unknown, context: { readonly source?: st
 /** Parses one JSON text without losing digits of numbers. Throws a SyntaxError. */
 export function parseJson(text: string): JsonValue {
   return SUSPECT_NUMBER.test(text) ? JSON.parse(text, keepExact as unknown as Reviver) : JSON.parse(text);
+}
+
+/** True when objects and arrays stand in one another deeper than `levels`. */
+export function isDeeperThan(value: JsonValue, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  const inner: readonly JsonValue[] = Array.isArray(value) ? value : Object.values(value);
+  return inner.some((item) => isDeeperThan(item, levels - 1));
 }
 
 /** The digits of a number that float64 cannot carry; undefined for every other value. */
