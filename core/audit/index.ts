@@ -5,3 +5,4 @@ export * from './chain.ts';
 export * from './entry.ts';
 export * from './mutex.ts';
 export * from './sequence-key.ts';
+export * from './operations.ts';

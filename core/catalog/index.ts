@@ -12,3 +12,4 @@ export * from './quarantine.ts';
 export type { AssetList, AssetQuery } from './read-catalog.ts';
 export type { CatalogDeps, ChangeOptions } from './transact.ts';
 export type { AssetChanges, UpdateOptions } from './update-asset.ts';
+export * from './operations.ts';

@@ -1,6 +1,7 @@
 import type { RecordBatch } from 'apache-arrow';
-import type { AssetVersion, CommitOutcome, LineageEdge, SegmentRef } from '#core/catalog/index.ts';
+import type { AssetVersion, CommitOutcome, SegmentRef } from '#core/catalog/index.ts';
 import { GranaryError, isGranaryError, throwIfAborted, type Uuid, uuidv7 } from '#core/kernel/index.ts';
+import { type LineageSource, recordLineage } from '#core/lineage/index.ts';
 import type { IngestRun } from './ingest-files.ts';
 import type { OpenedFile } from './open-files.ts';
 
@@ -80,10 +81,12 @@ async function commit(
           repeatContent: input.again,
           quarantine,
           jobs: [describeJob(run, job, files)],
-          contribute: ({ version, assetName, at, recordEdge }) => {
-            const to = { assetId: target.id, name: assetName, version };
-            for (const file of files) recordEdge(edgeOf(run, file, job, to, at));
-          },
+          contribute: (contribution) =>
+            recordLineage(
+              run,
+              contribution,
+              files.map((file) => lineageOf(file, job)),
+            ),
         },
         { actor: context.caller, signal: context.signal },
       );
@@ -94,19 +97,10 @@ async function commit(
   }
 }
 
-const edgeOf = (
-  run: IngestRun,
-  { file, source, rowCount, quarantinedCount }: OpenedFile,
-  job: Uuid,
-  to: LineageEdge['to'],
-  at: number,
-): LineageEdge => ({
-  id: uuidv7(run),
+const lineageOf = ({ file, source, rowCount, quarantinedCount }: OpenedFile, job: Uuid): LineageSource => ({
   from: { kind: 'file', name: file.name, contentHash: source.contentHash },
-  to,
   job,
   rowCount,
-  at,
   detail: { format: source.format, quarantinedCount },
 });
 

@@ -1,8 +1,7 @@
 import type { Schema } from 'apache-arrow';
-import { sameSchema } from '#core/columnar/index.ts';
 import { GranaryError, type InputFile, throwIfAborted } from '#core/kernel/index.ts';
 import type { IngestRun } from './ingest-files.ts';
-import { mergeSchemas } from './merge-schemas.ts';
+import { mergeSchemas, sameSchema } from './merge-schemas.ts';
 import type { BatchSource } from './ports.ts';
 import { parseSchemaFile } from './schema-file.ts';
 

@@ -9,7 +9,10 @@ export const LIST_QUARANTINED_MAX = 100_000;
 const ingestInput = z.strictObject({
   asset: z.string(),
   /** Of a new asset; an asset that is there keeps its own. */
-  storageFormat: z.enum([...STORAGE_FORMATS, 'SLED_EDGE']).transform((format) => (format === 'SLED_EDGE' ? 'EDGE' : format)).optional(),
+  storageFormat: z
+    .enum([...STORAGE_FORMATS, 'SLED_EDGE'])
+    .transform((format) => (format === 'SLED_EDGE' ? 'EDGE' : format))
+    .optional(),
   assetType: z.enum(DATA_ASSET_TYPES).optional(),
   description: z.string().optional(),
   tags: z.array(z.string()).default([]),

@@ -39,9 +39,15 @@ const configSchema = z.strictObject({
   query: z
     .strictObject({
       /** What the SQL engine may hold before it spills to disk. */
-      memoryBytes: z.int().min(64 * MiB).default(256 * MiB),
+      memoryBytes: z
+        .int()
+        .min(64 * MiB)
+        .default(256 * MiB),
       /** What decoded columns may take between queries. */
-      cacheBytes: z.int().min(0).default(128 * MiB),
+      cacheBytes: z
+        .int()
+        .min(0)
+        .default(128 * MiB),
     })
     .prefault({}),
 });

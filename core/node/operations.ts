@@ -30,7 +30,7 @@ const migrationOutput = z.object({
   migrations: z.array(
     z.object({
       name: z.string(),
-      state: z.enum(['applied', 'pending', 'edited']),
+      state: z.enum(['APPLIED', 'PENDING', 'EDITED', 'UNKNOWN']),
       appliedAt: z.string().nullable(),
     }),
   ),
@@ -45,7 +45,7 @@ export type MigrationOutput = z.output<typeof migrationOutput>;
 export type Diagnosis = z.output<typeof diagnosis>;
 
 export interface NodeOperationsDeps extends InspectDeps, DiagnoseDeps {
-  readonly migrate: (direction: 'up' | 'down' | 'status', signal: AbortSignal) => Promise<MigrationOutput>;
+  readonly migrate: (direction: 'up' | 'down' | 'status') => Promise<MigrationOutput>;
 }
 
 /** Operations that concern the whole node and no single slice. */
@@ -73,7 +73,7 @@ export function nodeOperations(deps: NodeOperationsDeps): readonly Operation[] {
       input: z.strictObject({ direction: z.enum(['up', 'down', 'status']) }),
       output: migrationOutput,
       permission: 'admin',
-      handler: ({ direction }, { signal }) => deps.migrate(direction, signal),
+      handler: ({ direction }) => deps.migrate(direction),
     }),
     defineOperation({
       name: 'diagnose',

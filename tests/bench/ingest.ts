@@ -22,7 +22,9 @@ export const ingestBenchmark: Benchmark = {
     const large = await ingest(join(folder.path, 'large'), tenfold, 10 * FLIGHTS_ROWS);
     const rate = (rowCount: number, milliseconds: number) => Math.round((rowCount / milliseconds) * 1000);
     return [
-      atLeast('3 M flights, rows/s', rate(FLIGHTS_ROWS, small.milliseconds), ROWS_PER_SECOND_MIN, (value) => value.toLocaleString('en-US')),
+      atLeast('3 M flights, rows/s', rate(FLIGHTS_ROWS, small.milliseconds), ROWS_PER_SECOND_MIN, (value) =>
+        value.toLocaleString('en-US'),
+      ),
       reported('30 M flights, rows/s', perSecond(10 * FLIGHTS_ROWS, large.milliseconds)),
       atMost('peak memory, 3 M rows', small.peakBytes, PEAK_BYTES_MAX, mebibytes),
       atMost('peak memory, 30 M against 3 M rows', large.peakBytes / small.peakBytes, PEAK_GROWTH_MAX, ratio),

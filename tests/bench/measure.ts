@@ -72,4 +72,9 @@ export const atLeast = (what: string, value: number, bound: number, show: (value
   met: value >= bound,
 });
 
-export const reported = (what: string, measured: string): Measurement => ({ what, measured, target: '', met: undefined });
+export const reported = (what: string, measured: string): Measurement => ({
+  what,
+  measured,
+  target: '',
+  met: undefined,
+});

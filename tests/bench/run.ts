@@ -12,7 +12,9 @@ const benchmarks: readonly Benchmark[] = [ingestBenchmark, queryBenchmark, struc
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !benchmarks.some((benchmark) => benchmark.name === name));
 if (unknown.length > 0) {
-  console.error(`There is no benchmark ${unknown.join(', ')}; there are ${benchmarks.map(({ name }) => name).join(', ')}.`);
+  console.error(
+    `There is no benchmark ${unknown.join(', ')}; there are ${benchmarks.map(({ name }) => name).join(', ')}.`,
+  );
   process.exit(2);
 }
 let missed = 0;
@@ -22,7 +24,12 @@ for (const benchmark of benchmarks) {
   const measurements = await benchmark.run();
   const verdicts = measurements.map(({ met }) => (met === undefined ? '' : met ? 'met' : 'MISSED'));
   const rows = measurements.map(({ what, measured, target }, i) => [what, measured, target, verdicts[i]!]);
-  const columns = [{ heading: '' }, { heading: 'measured', align: 'right' }, { heading: 'target', align: 'right' }, { heading: '' }] as const;
+  const columns = [
+    { heading: '' },
+    { heading: 'measured', align: 'right' },
+    { heading: 'target', align: 'right' },
+    { heading: '' },
+  ] as const;
   for (const line of renderRows(columns, rows)) console.log(line);
   missed += verdicts.filter((verdict) => verdict === 'MISSED').length;
 }

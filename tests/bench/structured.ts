@@ -30,7 +30,9 @@ export const structuredBenchmark: Benchmark = {
     }
     const rate = Math.round((ROWS / median(times)) * 1000);
     return [
-      atLeast('select * of 1 M rows in PGlite, rows/s', rate, ROWS_PER_SECOND_MIN, (value) => value.toLocaleString('en-US')),
+      atLeast('select * of 1 M rows in PGlite, rows/s', rate, ROWS_PER_SECOND_MIN, (value) =>
+        value.toLocaleString('en-US'),
+      ),
     ];
   },
 };

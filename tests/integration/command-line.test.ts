@@ -241,7 +241,7 @@ describe.each(['alone', 'through the node that holds the home'] as const)('comma
     expect(expectOk(await granary(['doctor'])).stdout).toContain('free disk');
     expect(expectOk(await granary(['doctor', '--rebuild-catalog'])).exitCode).toBe(0);
     const migrations = rowsOf(await granary(['migrate', 'status', '--json'])) as { migrations: { state: string }[] };
-    expect(migrations.migrations.every(({ state }) => state === 'applied')).toBe(true);
+    expect(migrations.migrations.every(({ state }) => state === 'APPLIED')).toBe(true);
   });
 
   test('queries may read assets and nothing else', async () => {

@@ -87,7 +87,9 @@ const versions: Command = {
   options: {},
   positionals: [1, 1],
   async run({ positionals, json, terminal, signal, client }) {
-    const output = (await (await client()).call('listVersions', { name: positionals[0] }, { signal })) as ListVersionsOutput;
+    const output = (await (
+      await client()
+    ).call('listVersions', { name: positionals[0] }, { signal })) as ListVersionsOutput;
     if (json) {
       terminal.line(JSON.stringify(output, null, 2));
       return;
@@ -157,7 +159,11 @@ function printAsset(terminal: Terminal, asset: AssetOutput): void {
   ];
   for (const line of renderRows([{ heading: '' }, { heading: '' }], facts).slice(1)) terminal.line(line);
   terminal.line();
-  const fields = asset.schema.fields.map(({ name, type, nullable }) => [name, type.name, nullable ? 'null' : 'not null']);
+  const fields = asset.schema.fields.map(({ name, type, nullable }) => [
+    name,
+    type.name,
+    nullable ? 'null' : 'not null',
+  ]);
   const columns = [{ heading: 'column' }, { heading: 'type' }, { heading: '' }];
   for (const line of renderRows(columns, fields)) terminal.line(line);
 }

@@ -17,18 +17,23 @@ export const exportCommand: Command = {
     const formats = { csv: 'csv', ndjson: 'ndjson', parquet: 'parquet', arrow: 'arrow', webm: 'webm' } as const;
     const format = choiceOption(options, 'format', formats);
     const out = textOption(options, 'out');
-    if (format === undefined || out === undefined) throw new GranaryError('USAGE_INVALID', `usage: ${exportCommand.usage}`);
+    if (format === undefined || out === undefined)
+      throw new GranaryError('USAGE_INVALID', `usage: ${exportCommand.usage}`);
     const node = await client();
     let byteCount = 0;
     const call = (write: (chunk: Uint8Array) => Promise<void>) =>
-      node.call('exportAsset', { name: positionals[0], format }, {
-        report,
-        signal,
-        write: (chunk) => {
-          byteCount += chunk.length;
-          return write(chunk);
+      node.call(
+        'exportAsset',
+        { name: positionals[0], format },
+        {
+          report,
+          signal,
+          write: (chunk) => {
+            byteCount += chunk.length;
+            return write(chunk);
+          },
         },
-      }) as Promise<ExportOutput>;
+      ) as Promise<ExportOutput>;
     if (out === '-') {
       await call((chunk) => terminal.write(chunk));
       return;
@@ -40,7 +45,10 @@ export const exportCommand: Command = {
 };
 
 /** Writes beside the file and renames at the end: a failed export leaves what was there before. */
-async function replaceFile<T>(path: string, fill: (write: (chunk: Uint8Array) => Promise<void>) => Promise<T>): Promise<T> {
+async function replaceFile<T>(
+  path: string,
+  fill: (write: (chunk: Uint8Array) => Promise<void>) => Promise<T>,
+): Promise<T> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   let complete = false;
   try {
@@ -60,7 +68,12 @@ async function replaceFile<T>(path: string, fill: (write: (chunk: Uint8Array) =>
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR' || code === 'ENOTDIR') {
-      throw new GranaryError('IO_FAILED', `${path} cannot be written: check ${dirname(path)}.`, { path }, { cause: error });
+      throw new GranaryError(
+        'IO_FAILED',
+        `${path} cannot be written: check ${dirname(path)}.`,
+        { path },
+        { cause: error },
+      );
     }
     if (code === 'ENOSPC') throw new GranaryError('DISK_FULL', `The disk is full; ${path} was not written.`, { path });
     throw asGranaryError(error);

@@ -83,7 +83,9 @@ export function printIngestion(terminal: Terminal, output: IngestOutput): void {
   for (const file of output.files) {
     const name = printable(file.name);
     if (file.outcome === 'known') {
-      terminal.line(`${name}: already in ${printable(output.asset)}, version ${file.knownVersion}; nothing stored (--again stores it twice)`);
+      terminal.line(
+        `${name}: already in ${printable(output.asset)}, version ${file.knownVersion}; nothing stored (--again stores it twice)`,
+      );
     } else {
       const aside = file.quarantinedCount > 0 ? `, ${formatCount(file.quarantinedCount)} rows in quarantine` : '';
       terminal.line(`${name}: ${formatCount(file.rowCount)} rows (${file.format})${aside}`);

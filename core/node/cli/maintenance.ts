@@ -13,7 +13,9 @@ const verify: Command = {
   options: {},
   positionals: [0, 1],
   async run({ positionals, json, terminal, report, signal, client }) {
-    const output = (await (await client()).call('verifyAssets', { name: positionals[0] }, { report, signal })) as VerifyOutput;
+    const output = (await (
+      await client()
+    ).call('verifyAssets', { name: positionals[0] }, { report, signal })) as VerifyOutput;
     if (json) terminal.line(JSON.stringify(output, null, 2));
     else {
       for (const fault of output.faults) terminal.line(`${fault.code} ${printable(fault.message)}`);

@@ -37,5 +37,8 @@ export function choiceOption<Choice extends string>(
   if (text === undefined) return undefined;
   const choice = choices[text.toLowerCase().replaceAll('-', '_')];
   if (choice !== undefined) return choice;
-  throw new GranaryError('USAGE_INVALID', `--${name} must be one of ${Object.keys(choices).join(', ')}, not "${text}".`);
+  throw new GranaryError(
+    'USAGE_INVALID',
+    `--${name} must be one of ${Object.keys(choices).join(', ')}, not "${text}".`,
+  );
 }

@@ -45,7 +45,12 @@ function findCommand(commands: readonly Command[], words: readonly string[]): Co
 
 function parse(command: Command, args: string[]) {
   try {
-    return parseArgs({ args, options: { ...COMMON_OPTIONS, ...command.options }, allowPositionals: true, strict: true });
+    return parseArgs({
+      args,
+      options: { ...COMMON_OPTIONS, ...command.options },
+      allowPositionals: true,
+      strict: true,
+    });
   } catch (error) {
     const message = (error as Error).message.split('. To specify')[0]!.replace(/\.?$/, '.');
     throw new GranaryError('USAGE_INVALID', `${message} usage: ${command.usage}`, {}, { cause: error });

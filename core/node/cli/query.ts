@@ -20,7 +20,13 @@ export const queryCommand: Command = {
     const formats = { table: 'table', json: 'json', ndjson: 'ndjson', csv: 'csv', arrow: 'arrow' } as const;
     const format = choiceOption(options, 'format', formats) ?? (json ? 'json' : 'table');
     const explain = flagOption(options, 'explain');
-    const input = { sql: positionals[0], format, explain, asOf: asOf(textOption(options, 'at')), width: terminal.width };
+    const input = {
+      sql: positionals[0],
+      format,
+      explain,
+      asOf: asOf(textOption(options, 'at')),
+      width: terminal.width,
+    };
     const node = await client();
     const output = (await node.call('query', input, {
       signal,

@@ -47,7 +47,11 @@ const audit: Command = {
       entry.detail,
     ]);
     const headings = ['time', 'action', 'asset', 'purpose', 'outcome', 'user', 'client', 'detail'];
-    for (const line of renderRows(headings.map((heading) => ({ heading })), rows)) terminal.line(line);
+    for (const line of renderRows(
+      headings.map((heading) => ({ heading })),
+      rows,
+    ))
+      terminal.line(line);
   },
 };
 
@@ -73,7 +77,11 @@ const quarantine: Command = {
       raw,
     ]);
     const headings = ['source', 'record', 'line', 'reason', 'row'];
-    for (const line of renderRows(headings.map((heading) => ({ heading })), rows)) terminal.line(line);
+    for (const line of renderRows(
+      headings.map((heading) => ({ heading })),
+      rows,
+    ))
+      terminal.line(line);
     if (output.totalCount > rows.length) {
       terminal.line(`… ${formatCount(output.totalCount - rows.length)} more (--limit N)`);
     }
