@@ -11,24 +11,29 @@ import {
   DIAGONALS,
   GRANTS,
   PALETTE,
-  STREAM_BYTES,
+  StreamA,
+  streamAt,
+  StreamB,
+  StreamC,
+  StreamD,
   STREAMS,
   SYMBOLS,
   WINDOW,
 } from './layout.as';
 import { findContexts, MAP_VALUES, putDiagonal } from './palette-context.as';
 
-const A: usize = STREAMS;
-const B: usize = STREAMS + STREAM_BYTES;
-const C: usize = STREAMS + STREAM_BYTES * 2;
-const D: usize = STREAMS + STREAM_BYTES * 3;
+const A: usize = STREAMS * sizeof<StreamA>();
+const B: usize = STREAMS * sizeof<StreamB>();
+const C: usize = STREAMS * sizeof<StreamC>();
+const D: usize = STREAMS * sizeof<StreamD>();
 
 /** Rows of the present diagonal, by the number of streams. */
 class Rows {
   @inline
   static one(stream: usize, first: usize, end: usize, grants: v128, rate: i32, rateBase: i32): void {
     let window = load<u64>(stream, WINDOW);
-    for (let row = first; row < end; row++) window = ColourDecoder.decode(stream, row, window, grants, rate, rateBase);
+    for (let row = first; row < end; row++)
+      window = ColourDecoder.decode<StreamA>(stream - A, row, window, grants, rate, rateBase);
     store<u64>(stream, window, WINDOW);
   }
 
@@ -37,8 +42,8 @@ class Rows {
     let a = load<u64>(A, WINDOW),
       b = load<u64>(B, WINDOW);
     for (let row = first; row < end; row++) {
-      a = ColourDecoder.decode(A, row, a, grants, rate, rateBase);
-      b = ColourDecoder.decode(B, row, b, grants, rate, rateBase);
+      a = ColourDecoder.decode<StreamA>(0, row, a, grants, rate, rateBase);
+      b = ColourDecoder.decode<StreamB>(0, row, b, grants, rate, rateBase);
     }
     store<u64>(A, a, WINDOW);
     store<u64>(B, b, WINDOW);
@@ -51,10 +56,10 @@ class Rows {
       c = load<u64>(C, WINDOW),
       d = load<u64>(D, WINDOW);
     for (let row = first; row < end; row++) {
-      a = ColourDecoder.decode(A, row, a, grants, rate, rateBase);
-      b = ColourDecoder.decode(B, row, b, grants, rate, rateBase);
-      c = ColourDecoder.decode(C, row, c, grants, rate, rateBase);
-      d = ColourDecoder.decode(D, row, d, grants, rate, rateBase);
+      a = ColourDecoder.decode<StreamA>(0, row, a, grants, rate, rateBase);
+      b = ColourDecoder.decode<StreamB>(0, row, b, grants, rate, rateBase);
+      c = ColourDecoder.decode<StreamC>(0, row, c, grants, rate, rateBase);
+      d = ColourDecoder.decode<StreamD>(0, row, d, grants, rate, rateBase);
     }
     store<u64>(A, a, WINDOW);
     store<u64>(B, b, WINDOW);
@@ -103,11 +108,10 @@ function decodeFirst(stream: usize, alphabet: i32, map: i32): void {
  * 1, or 2 or 4 with `from` = 0 and one alphabet. Symbols are put in coding order: anti-diagonals, each from its top row.
  */
 export function decodeMaps(from: i32, count: i32, width: i32, height: i32, map: i32): void {
-  const first = STREAMS + (from as usize) * STREAM_BYTES,
-    end = first + (count as usize) * STREAM_BYTES,
-    alphabet = load<u32>(first, ALPHABET) as i32,
+  const end = from + count,
+    alphabet = load<u32>(streamAt(from), ALPHABET) as i32,
     diagonals = width + height - 1;
-  for (let stream = first; stream < end; stream += STREAM_BYTES) decodeFirst(stream, alphabet, map);
+  for (let i = from; i < end; i++) decodeFirst(streamAt(i), alphabet, map);
   let d0 = DIAGONAL_BYTES,
     d1: usize = 0,
     d2: usize = DIAGONAL_BYTES * 2,
@@ -116,21 +120,18 @@ export function decodeMaps(from: i32, count: i32, width: i32, height: i32, map: 
     const top = max(0, diagonal - width + 1),
       bottom = min(diagonal, height - 1);
     let running: bool = false;
-    for (let stream = first; stream < end; stream += STREAM_BYTES)
-      if (findContexts(stream, d1, d2, diagonal, top, bottom)) running = true;
+    for (let i = from; i < end; i++) if (findContexts(streamAt(i), d1, d2, diagonal, top, bottom)) running = true;
     if (count == 4) rowsOfFour(top, bottom + 1, alphabet, running);
     else if (count == 2) rowsOfTwo(top, bottom + 1, alphabet, running);
-    else rowsOfOne(first, top, bottom + 1, alphabet, running);
+    else rowsOfOne(streamAt(from), top, bottom + 1, alphabet, running);
     // Wide stores of the last diagonals would run into what the next tile has put already.
     const wide = diagonal + 16 < diagonals;
-    for (let stream = first; stream < end; stream += STREAM_BYTES)
-      putDiagonal(stream, d0, d1, d2, top, bottom, done, map, wide);
+    for (let i = from; i < end; i++) putDiagonal(streamAt(i), d0, d1, d2, top, bottom, done, map, wide);
     done += (bottom + 1 - top) as usize;
     const oldest = d2;
     d2 = d1;
     d1 = d0;
     d0 = oldest;
   }
-  for (let stream = first; stream < end; stream += STREAM_BYTES)
-    store<u32>(stream, load<u32>(stream, SYMBOLS) + (done as u32), SYMBOLS);
+  for (let i = from; i < end; i++) store<u32>(streamAt(i), load<u32>(streamAt(i), SYMBOLS) + (done as u32), SYMBOLS);
 }

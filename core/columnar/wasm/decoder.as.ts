@@ -8,13 +8,14 @@
  */
 import {
   COLOUR_CDFS,
-  COLOUR_COUNTER,
+  COLOUR_COUNTERS,
   CONTEXTS,
   CURSOR,
   LIMIT,
   RANGE,
   RANKS,
   START,
+  STREAMS,
   THRESHOLDS,
   WINDOW,
 } from './layout.as';
@@ -108,18 +109,19 @@ export class ColourDecoder {
   /**
    * One palette index: the symbol in row `row` of the present diagonal. Returns the new window.
    *
-   * `rate` is the shift of the adaptation where all counters are full, or 0: then it is `rateBase` plus what the
-   * counter adds. All eight thresholds are computed at once; the number of those above the value is the symbol.
+   * The stream is the one that `Stream` names, or one `apart` bytes after it. `rate` is the shift of the adaptation where
+   * all counters are full, or 0: then it is `rateBase` plus what the counter adds. All eight thresholds are computed at
+   * once; the number of those above the value is the symbol.
    */
   @inline
-  static decode(stream: usize, row: usize, window: u64, grants: v128, rate: i32, rateBase: i32): u64 {
-    const context = stream + (load<u8>(stream + row, CONTEXTS) as usize),
-      cdf = v128.load(context, COLOUR_CDFS),
-      range = v128.load16_splat(stream, RANGE);
+  static decode<Stream>(apart: usize, row: usize, window: u64, grants: v128, rate: i32, rateBase: i32): u64 {
+    const context = apart + (load<u8>(apart + row, STREAMS * sizeof<Stream>() + CONTEXTS) as usize),
+      cdf = v128.load(context, STREAMS * sizeof<Stream>() + COLOUR_CDFS),
+      range = v128.load16_splat(apart, STREAMS * sizeof<Stream>() + RANGE);
     let shift = rate;
     if (rate == 0) {
-      const count = load<u8>(context, COLOUR_CDFS + COLOUR_COUNTER) as i32;
-      store<u8>(context, (count + 1 - (count >> 5)) as u8, COLOUR_CDFS + COLOUR_COUNTER);
+      const count = load<u8>(context, STREAMS * sizeof<Stream>() + COLOUR_COUNTERS) as i32;
+      store<u8>(context, (count + 1 - (count >> 5)) as u8, STREAMS * sizeof<Stream>() + COLOUR_COUNTERS);
       shift = rateBase + (count >> 4);
     }
     // ((range >> 8) * (cdf >> 6)) >> 1 has 17 bits before its shift: split it into what fits 16-bit lanes.
@@ -132,20 +134,21 @@ export class ColourDecoder {
     );
     const reached = i16x8.ge_u(i16x8.splat((window >> 48) as i16), thresholds),
       symbol2 = ctz<u32>(i8x16.bitmask(reached)) as usize;
-    v128.store(stream, thresholds, THRESHOLDS);
-    const lower = load<u16>(stream + symbol2, THRESHOLDS) as u32,
-      width = (load<u16>(stream + symbol2, THRESHOLDS - 2) as u32) - lower,
+    v128.store(apart, thresholds, STREAMS * sizeof<Stream>() + THRESHOLDS);
+    const lower = load<u16>(apart + symbol2, STREAMS * sizeof<Stream>() + THRESHOLDS) as u32,
+      upper = load<u16>(apart + symbol2, STREAMS * sizeof<Stream>() + THRESHOLDS - 2) as u32,
+      width = upper - lower,
       lead = clz<u32>(width) - 16;
-    store<u8>(stream + row, (symbol2 >> 1) as u8, RANKS);
-    store<u16>(stream, (width << lead) as u16, RANGE);
+    store<u8>(apart + row, (symbol2 >> 1) as u8, STREAMS * sizeof<Stream>() + RANKS);
+    store<u16>(apart, (width << lead) as u16, STREAMS * sizeof<Stream>() + RANGE);
     // cdf += ((32768 - cdf) >> rate) below the symbol, cdf -= (cdf >> rate) from it on ("Symbol decoding process").
     v128.store(
       context,
       i16x8.add(cdf, i16x8.sub(i16x8.shr_s(i16x8.sub(v128.or(reached, i16x8.splat(-32768)), cdf), shift), reached)),
-      COLOUR_CDFS,
+      STREAMS * sizeof<Stream>() + COLOUR_CDFS,
     );
     window = (window - ((lower as u64) << 48)) << (lead as u64);
-    if (window << 16 == 0) window = refill(stream, window);
+    if (window << 16 == 0) window = refill(apart + STREAMS * sizeof<Stream>(), window);
     return window;
   }
 }

@@ -1,19 +1,32 @@
 /** Encodes the index maps of up to four blocks in turn: the inverse of decode-map.as.ts, for the same reasons. */
 import { ColourEncoder, encodeLiteral } from './encoder.as';
-import { ALPHABET, DIAGONAL_BYTES, DIAGONALS, STREAM_BYTES, STREAMS, SYMBOLS, WINDOW } from './layout.as';
+import {
+  ALPHABET,
+  DIAGONAL_BYTES,
+  DIAGONALS,
+  StreamA,
+  streamAt,
+  StreamB,
+  StreamC,
+  StreamD,
+  STREAMS,
+  SYMBOLS,
+  WINDOW,
+} from './layout.as';
 import { findContexts, takeDiagonal } from './palette-context.as';
 
-const A: usize = STREAMS;
-const B: usize = STREAMS + STREAM_BYTES;
-const C: usize = STREAMS + STREAM_BYTES * 2;
-const D: usize = STREAMS + STREAM_BYTES * 3;
+const A: usize = STREAMS * sizeof<StreamA>();
+const B: usize = STREAMS * sizeof<StreamB>();
+const C: usize = STREAMS * sizeof<StreamC>();
+const D: usize = STREAMS * sizeof<StreamD>();
 
 /** Rows of the present diagonal, by the number of streams. */
 class Rows {
   @inline
   static one(stream: usize, first: usize, end: usize, last: i32, rate: i32, rateBase: i32): void {
     let window = load<u64>(stream, WINDOW);
-    for (let row = first; row < end; row++) window = ColourEncoder.encode(stream, row, window, last, rate, rateBase);
+    for (let row = first; row < end; row++)
+      window = ColourEncoder.encode<StreamA>(stream - A, row, window, last, rate, rateBase);
     store<u64>(stream, window, WINDOW);
   }
 
@@ -22,8 +35,8 @@ class Rows {
     let a = load<u64>(A, WINDOW),
       b = load<u64>(B, WINDOW);
     for (let row = first; row < end; row++) {
-      a = ColourEncoder.encode(A, row, a, last, rate, rateBase);
-      b = ColourEncoder.encode(B, row, b, last, rate, rateBase);
+      a = ColourEncoder.encode<StreamA>(0, row, a, last, rate, rateBase);
+      b = ColourEncoder.encode<StreamB>(0, row, b, last, rate, rateBase);
     }
     store<u64>(A, a, WINDOW);
     store<u64>(B, b, WINDOW);
@@ -36,10 +49,10 @@ class Rows {
       c = load<u64>(C, WINDOW),
       d = load<u64>(D, WINDOW);
     for (let row = first; row < end; row++) {
-      a = ColourEncoder.encode(A, row, a, last, rate, rateBase);
-      b = ColourEncoder.encode(B, row, b, last, rate, rateBase);
-      c = ColourEncoder.encode(C, row, c, last, rate, rateBase);
-      d = ColourEncoder.encode(D, row, d, last, rate, rateBase);
+      a = ColourEncoder.encode<StreamA>(0, row, a, last, rate, rateBase);
+      b = ColourEncoder.encode<StreamB>(0, row, b, last, rate, rateBase);
+      c = ColourEncoder.encode<StreamC>(0, row, c, last, rate, rateBase);
+      d = ColourEncoder.encode<StreamD>(0, row, d, last, rate, rateBase);
     }
     store<u64>(A, a, WINDOW);
     store<u64>(B, b, WINDOW);
@@ -81,11 +94,10 @@ function encodeFirst(stream: usize, alphabet: i32): void {
 
 /** The inverse of `decodeMaps`; symbols are ranks or colour indices below the streams' alphabet. */
 export function encodeMaps(from: i32, count: i32, width: i32, height: i32, map: i32): void {
-  const first = STREAMS + (from as usize) * STREAM_BYTES,
-    end = first + (count as usize) * STREAM_BYTES,
-    alphabet = load<u32>(first, ALPHABET) as i32,
+  const end = from + count,
+    alphabet = load<u32>(streamAt(from), ALPHABET) as i32,
     diagonals = width + height - 1;
-  for (let stream = first; stream < end; stream += STREAM_BYTES) encodeFirst(stream, alphabet);
+  for (let i = from; i < end; i++) encodeFirst(streamAt(i), alphabet);
   let d0 = DIAGONAL_BYTES,
     d1: usize = 0,
     d2: usize = DIAGONAL_BYTES * 2,
@@ -94,19 +106,18 @@ export function encodeMaps(from: i32, count: i32, width: i32, height: i32, map: 
     const top = max(0, diagonal - width + 1),
       bottom = min(diagonal, height - 1);
     let running: bool = false;
-    for (let stream = first; stream < end; stream += STREAM_BYTES) {
-      if (findContexts(stream, d1, d2, diagonal, top, bottom)) running = true;
-      takeDiagonal(stream, d0, d1, d2, top, bottom, done, map);
+    for (let i = from; i < end; i++) {
+      if (findContexts(streamAt(i), d1, d2, diagonal, top, bottom)) running = true;
+      takeDiagonal(streamAt(i), d0, d1, d2, top, bottom, done, map);
     }
     if (count == 4) rowsOfFour(top, bottom + 1, alphabet, running);
     else if (count == 2) rowsOfTwo(top, bottom + 1, alphabet, running);
-    else rowsOfOne(first, top, bottom + 1, alphabet, running);
+    else rowsOfOne(streamAt(from), top, bottom + 1, alphabet, running);
     done += (bottom + 1 - top) as usize;
     const oldest = d2;
     d2 = d1;
     d1 = d0;
     d0 = oldest;
   }
-  for (let stream = first; stream < end; stream += STREAM_BYTES)
-    store<u32>(stream, load<u32>(stream, SYMBOLS) + (done as u32), SYMBOLS);
+  for (let i = from; i < end; i++) store<u32>(streamAt(i), load<u32>(streamAt(i), SYMBOLS) + (done as u32), SYMBOLS);
 }

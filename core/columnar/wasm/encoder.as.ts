@@ -5,7 +5,18 @@
  * for a carry, one bit for that carry, and above it a single one that marks the top. So one word says both the bits and
  * how many there are.
  */
-import { COLOUR_CDFS, COLOUR_COUNTER, CONTEXTS, CURSOR, LANES_FROM, RANGE, RANKS, START, WINDOW } from './layout.as';
+import {
+  COLOUR_CDFS,
+  COLOUR_COUNTERS,
+  CONTEXTS,
+  CURSOR,
+  LANES_FROM,
+  RANGE,
+  RANKS,
+  START,
+  STREAMS,
+  WINDOW,
+} from './layout.as';
 import { adaptSyntax, reverseBytes } from './probabilities.as';
 
 /** The marker of a fresh window: 15 bits of low end, the carry bit, the marker. */
@@ -97,35 +108,36 @@ export function encodeLiteral(stream: usize, bits: i32, number: i32): void {
 export class ColourEncoder {
   /** One palette index: the rank in row `row` of the present diagonal. Parameters as for the decoder. */
   @inline
-  static encode(stream: usize, row: usize, window: u64, last: u32, rate: i32, rateBase: i32): u64 {
-    const context = stream + (load<u8>(stream + row, CONTEXTS) as usize),
-      symbol = load<u8>(stream + row, RANKS) as usize,
+  static encode<Stream>(apart: usize, row: usize, window: u64, last: u32, rate: i32, rateBase: i32): u64 {
+    const context = apart + (load<u8>(apart + row, STREAMS * sizeof<Stream>() + CONTEXTS) as usize),
+      symbol = load<u8>(apart + row, STREAMS * sizeof<Stream>() + RANKS) as usize,
       at = context + (symbol << 1),
-      cdf = v128.load(context, COLOUR_CDFS),
-      range = load<u16>(stream, RANGE) as u32,
+      cdf = v128.load(context, STREAMS * sizeof<Stream>() + COLOUR_CDFS),
+      range = load<u16>(apart, STREAMS * sizeof<Stream>() + RANGE) as u32,
       scale = range >> 8,
       grant = (last - (symbol as u32)) << 2;
     let shift = rate;
     if (rate == 0) {
-      const count = load<u8>(context, COLOUR_CDFS + COLOUR_COUNTER) as i32;
-      store<u8>(context, (count + 1 - (count >> 5)) as u8, COLOUR_CDFS + COLOUR_COUNTER);
+      const count = load<u8>(context, STREAMS * sizeof<Stream>() + COLOUR_COUNTERS) as i32;
+      store<u8>(context, (count + 1 - (count >> 5)) as u8, STREAMS * sizeof<Stream>() + COLOUR_COUNTERS);
       shift = rateBase + (count >> 4);
     }
     // Lanes past the alphabet are zero, so the last symbol's lower end comes out as 0 without a branch.
-    const lower = ((scale * ((load<u16>(at, COLOUR_CDFS) as u32) >> 6)) >> 1) + grant,
-      above = ((scale * ((load<u16>(at, COLOUR_CDFS - 2) as u32) >> 6)) >> 1) + grant + 4,
-      upper = select<u32>(above, range, symbol != 0),
+    const own = load<u16>(at, STREAMS * sizeof<Stream>() + COLOUR_CDFS) as u32,
+      before = load<u16>(at, STREAMS * sizeof<Stream>() + COLOUR_CDFS - 2) as u32,
+      lower = ((scale * (own >> 6)) >> 1) + grant,
+      upper = select<u32>(((scale * (before >> 6)) >> 1) + grant + 4, range, symbol != 0),
       width = upper - lower,
       lead = clz<u32>(width) - 16,
       from = v128.load(LANES_FROM + (symbol << 4));
-    store<u16>(stream, (width << lead) as u16, RANGE);
+    store<u16>(apart, (width << lead) as u16, STREAMS * sizeof<Stream>() + RANGE);
     v128.store(
       context,
       i16x8.add(cdf, i16x8.sub(i16x8.shr_s(i16x8.sub(v128.or(from, i16x8.splat(-32768)), cdf), shift), from)),
-      COLOUR_CDFS,
+      STREAMS * sizeof<Stream>() + COLOUR_CDFS,
     );
     window = (window + ((range - upper) as u64)) << (lead as u64);
-    if (window >> FULL_BITS) window = flush(stream, window);
+    if (window >> FULL_BITS) window = flush(apart + STREAMS * sizeof<Stream>(), window);
     return window;
   }
 }

@@ -8,18 +8,7 @@
  * At the block's edges only one neighbour is there. The missing ones are set equal to it: that gives the same order of
  * colours, and only the context has to be forced to 0.
  */
-import {
-  COLD,
-  COLOUR_CDFS,
-  COLOUR_COUNTER,
-  CONTEXTS,
-  DIAGONALS,
-  PALETTE,
-  RANKS,
-  SYMBOLS,
-  THRESHOLDS,
-  WARM,
-} from './layout.as';
+import { COLD, COLOUR_COUNTERS, CONTEXTS, DIAGONALS, PALETTE, RANKS, SYMBOLS, THRESHOLDS, WARM } from './layout.as';
 
 /** What the arithmetic coder's symbols stand for on the outside. */
 /** Coded ranks themselves. */
@@ -34,7 +23,7 @@ function coldContexts(stream: usize): v128 {
   if (load<u32>(stream, WARM)) return i8x16.splat(0);
   let warm = true;
   for (let context: usize = 0; context < 5; context++) {
-    const cold = load<u8>(stream + (context << 5), COLOUR_CDFS + COLOUR_COUNTER) < 32;
+    const cold = load<u8>(stream + (context << 5), COLOUR_COUNTERS) < 32;
     store<u8>(stream + context, cold ? 255 : 0, COLD);
     if (cold) warm = false;
   }
