@@ -1,5 +1,5 @@
+import type { SchemaJson } from '#core/columnar/index.ts';
 import type { SegmentRef } from './ports.ts';
-import type { SchemaJson } from './schema-json.ts';
 
 /** What made a version: rows came to those that were there; segments were taken out; the asset was removed. */
 export const VERSION_KINDS = ['append', 'replace', 'remove'] as const;

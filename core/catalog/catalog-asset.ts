@@ -1,6 +1,6 @@
 import type { Schema } from 'apache-arrow';
+import { type SchemaJson, schemaFromJson } from '#core/columnar/index.ts';
 import type { DataAsset } from './asset.ts';
-import { type SchemaJson, schemaFromJson } from './schema-json.ts';
 
 /** An asset with what is known of its current version. */
 export interface CatalogAsset extends DataAsset {

@@ -177,7 +177,14 @@ describe('versions', () => {
     ] as const) {
       expect((await catalog.resolveAsOf(id, { time: TEST_START + time })).version).toBe(version);
     }
-    for (const selector of [{ version: 6 }, { version: 0 }, { version: -1 }, { version: 1.5 }, { time: TEST_START }]) {
+    for (const selector of [
+      { version: 6 },
+      { version: 0 },
+      { version: -1 },
+      { version: 1.5 },
+      { time: TEST_START },
+      { time: -Infinity },
+    ]) {
       await expect(catalog.resolveAsOf(id, selector)).rejects.toEqual(withCode('VERSION_NOT_FOUND'));
     }
   });
@@ -237,6 +244,8 @@ describe('versions', () => {
     await catalog.commitSegments(wanted, by);
     expect(await catalog.getAsset('a')).toMatchObject({ id, version: 1, rowCount: 10 });
     await expect(catalog.commitSegments(wanted, by)).rejects.toEqual(withCode('VERSION_CONFLICT'));
+    await catalog.removeAsset(id, by);
+    await expect(catalog.commitSegments(wanted, by)).rejects.toEqual(withCode('ASSET_NOT_FOUND'));
   });
 
   test('content that came before is recognised, unless it is asked for', async () => {

@@ -1,7 +1,8 @@
+import type { Schema } from 'apache-arrow';
 import { canonicalJson, createMutex, readRecord } from '#core/audit/index.ts';
+import { schemaFromJson } from '#core/columnar/index.ts';
 import { type AbortOptions, type AssetId, GranaryError } from '#core/kernel/index.ts';
 import { prefixRange } from '#core/platform/ports.ts';
-import type { Schema } from 'apache-arrow';
 import { type AssetVersion, toAssetVersion, type VersionRecord } from './asset-version.ts';
 import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';
 import {
@@ -34,7 +35,6 @@ import {
   readVersion,
 } from './read-catalog.ts';
 import { removeAsset } from './remove-asset.ts';
-import { schemaFromJson } from './schema-json.ts';
 import { type CatalogCore, type CatalogDeps, type ChangeOptions, transact } from './transact.ts';
 import { type AssetChanges, updateAsset, type UpdateOptions } from './update-asset.ts';
 
@@ -121,7 +121,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
       if ((await requireVersion(asset, middle)).createdAt <= time) low = middle;
       else high = middle - 1;
     }
-    if (low === 0) throw versionNotFound(asset, `no version at ${new Date(time).toISOString()}`);
+    if (low === 0) throw versionNotFound(asset, `no version at ${timeText(time)}`);
     return low;
   };
 
@@ -242,6 +242,9 @@ const emptyVersion = (asset: AssetRecord): AssetVersion => ({
   sources: [],
   operationId: null,
 });
+
+/** A time from outside can lie where no calendar reaches. */
+const timeText = (time: number) => (Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : `${time} ms since 1970`);
 
 function versionNotFound(asset: AssetRecord, what: string): GranaryError {
   const extent = asset.version === 0 ? 'It has no versions yet.' : `It has the versions 1 to ${asset.version}.`;

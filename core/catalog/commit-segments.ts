@@ -7,12 +7,12 @@ import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-a
 import { draftAsset, type NewAsset, requireAsset } from './create-asset.ts';
 import { draftVersion, sum } from './draft-version.ts';
 import type { IngestionJob } from './ingestion-job.ts';
-import { assetKey, contentKey, jobKey, segmentKey } from './keys.ts';
+import { assetKey, contentKey, jobKey, removedAssetKey, segmentKey } from './keys.ts';
 import type { LineageEdge } from './lineage-edge.ts';
 import type { ManifestReader } from './manifest-reader.ts';
 import type { SegmentRef } from './ports.ts';
 import { commitQuarantine, type QuarantineRun } from './quarantine.ts';
-import { readAsset } from './read-catalog.ts';
+import { assetNotFound, readAsset } from './read-catalog.ts';
 import { type CatalogCore, type ChangeOptions, type Draft, transact } from './transact.ts';
 
 /** Segments one commit adds or removes at most: the commit is held in memory and written as one batch. */
@@ -67,7 +67,10 @@ export interface KnownContent {
   readonly version: number;
 }
 
-/** How a commit ended: with a new version, or with nothing stored, because some content is in the asset already. */
+/**
+ * How a commit ended: with a new version, or with nothing stored, because some content is in the asset already. Then the
+ * caller leaves that content out and commits again, or discards its quarantine run.
+ */
 export type CommitOutcome =
   | { readonly kind: 'committed'; readonly asset: CatalogAsset; readonly version: AssetVersion }
   | { readonly kind: 'known-content'; readonly known: readonly KnownContent[] };
@@ -104,6 +107,7 @@ export async function commitSegments(
     assertParent(input, existing);
     const known = input.repeatContent ? [] : await knownContent(core, input);
     if (known.length > 0) return { kind: 'known-content', known };
+    if (!existing) await assertNeverRemoved(core, input.assetId);
     const created = !existing && input.create ? await draftAsset(core, draft, input.assetId, input.create) : undefined;
     const record = existing ?? created ?? (await requireAsset(core, input.assetId));
     const made = await draftVersion(core, manifests, draft, record, input);
@@ -141,6 +145,11 @@ function assertParent({ parentVersion, create, assetId }: SegmentCommit, existin
       'somebody else committed first. Read it again and repeat the change.',
     { assetId, parentVersion, version: current },
   );
+}
+
+/** An id is used once: an asset that was removed while rows were on their way does not come back with them. */
+async function assertNeverRemoved({ store }: CatalogCore, assetId: AssetId): Promise<void> {
+  if ((await store.get(removedAssetKey(assetId))) !== undefined) throw assetNotFound(assetId);
 }
 
 async function knownContent(core: CatalogCore, { assetId, sources }: SegmentCommit): Promise<KnownContent[]> {

@@ -1,5 +1,6 @@
 import type { Schema } from 'apache-arrow';
 import { canonicalJson } from '#core/audit/index.ts';
+import { schemaFromJson, schemaToJson } from '#core/columnar/index.ts';
 import { equalBytes, GranaryError } from '#core/kernel/index.ts';
 import type { VersionRecord } from './asset-version.ts';
 import type { AssetRecord } from './catalog-asset.ts';
@@ -11,7 +12,6 @@ import type { ManifestReader } from './manifest-reader.ts';
 import { OPERATION_SEGMENTS_MAX } from './operation-envelope.ts';
 import type { ColumnSummary, SegmentRef, StatisticsValue } from './ports.ts';
 import { readVersion } from './read-catalog.ts';
-import { schemaFromJson, schemaToJson } from './schema-json.ts';
 import type { CatalogCore, Draft } from './transact.ts';
 import { changeTime } from './update-asset.ts';
 

@@ -1,6 +1,6 @@
 import { DataType, Field, Schema } from 'apache-arrow';
+import { typeToJson } from '#core/columnar/index.ts';
 import { GranaryError } from '#core/kernel/index.ts';
-import { typeToJson } from './schema-json.ts';
 
 /**
  * Compared as JSON, because Arrow has two classes for one type (`Int32`, `Int(true, 32)`) and calls them different. A

@@ -1,11 +1,11 @@
 import type { ChainedEntry } from '#core/audit/index.ts';
+import type { SchemaJson } from '#core/columnar/index.ts';
 import { isSegmentHash, isUuid } from '#core/kernel/index.ts';
 import type { VersionRecord } from './asset-version.ts';
 import type { AssetRecord } from './catalog-asset.ts';
 import type { IngestionJob } from './ingestion-job.ts';
 import type { JournalEntry } from './journal.ts';
 import type { LineageEdge } from './lineage-edge.ts';
-import type { SchemaJson } from './schema-json.ts';
 
 /** An entry of the journal with what it points to. */
 export type ResolvedEntry =

@@ -1,4 +1,5 @@
 import { type AuditLog, canonicalJson, type ChainedEntry, createMutex, readRecord } from '#core/audit/index.ts';
+import type { SchemaJson } from '#core/columnar/index.ts';
 import {
   type AbortOptions,
   type Clock,
@@ -13,7 +14,6 @@ import { Commit, type KeyValueStore, type SqlConnection, type SqlDatabase } from
 import { readJournal, readJournalHead } from '../journal.ts';
 import { auditRow, projectView, type ResolvedEntry } from '../project-view.ts';
 import { readVersion } from '../read-catalog.ts';
-import type { SchemaJson } from '../schema-json.ts';
 import { VIEW_TABLES, writeAuditRows, writeViewRows } from './view-statements.ts';
 
 /**

@@ -1,1 +1,0 @@
-export { schemaFromJson, schemaToJson, typeToJson, type SchemaJson } from '#core/columnar/arrow-json.ts';
