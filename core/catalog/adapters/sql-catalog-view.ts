@@ -59,12 +59,12 @@ export interface CatalogView {
 }
 
 /** Why a view cannot be trusted and is filled anew. */
-type RebuildReason = 'empty' | 'power' | 'ahead';
+type RebuildReason = 'empty' | 'foreign' | 'power' | 'ahead';
 
 /**
  * Opens the view and starts to catch up in the background. The view is emptied first when it has never been filled, when
- * the machine was started anew after the node was not closed in order (PGlite only), or when it knows of entries that the
- * journal does not have. Errors: those of the store and the database.
+ * it was filled from another store, when the machine was started anew after the node was not closed in order (PGlite
+ * only), or when it knows of entries that the journal does not have. Errors: those of the store and the database.
  */
 export async function openSqlCatalogView(deps: SqlCatalogViewDeps): Promise<CatalogView> {
   const { store, database, bootId, clock, logger } = deps;
@@ -144,9 +144,19 @@ async function inspect(deps: SqlCatalogViewDeps): Promise<{ reason?: RebuildReas
   if (!position) return { reason: 'empty' };
   if (position.journal > (await readJournalHead(store)).sequence) return { reason: 'ahead' };
   if (position.audit > (await audit.extent()).last) return { reason: 'ahead' };
+  // A view that this store knows nothing of was left by another one.
+  if (!(await readSession(store))) return { reason: 'foreign' };
+  const lostPower = database.engine === 'pglite' && (await mayHaveLostPower(store, bootId));
+  return lostPower ? { reason: 'power' } : { position };
+}
+
+/**
+ * Whether the machine went down while the view was open, so that what PGlite had not synced may be missing. Asked before
+ * PGlite is opened it tells that its whole folder should be made anew: not only the tables of the view can have suffered.
+ */
+export async function mayHaveLostPower(store: KeyValueStore, bootId: string): Promise<boolean> {
   const session = await readSession(store);
-  const lostPower = !session || (!session.clean && session.bootId !== bootId);
-  return lostPower && database.engine === 'pglite' ? { reason: 'power' } : { position };
+  return session !== undefined && !session.clean && session.bootId !== bootId;
 }
 
 async function readSession(store: KeyValueStore): Promise<Session | undefined> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type AssetId, silentLogger } from '#core/kernel/index.ts';
 import { Commit, type SqlDatabase } from '#core/platform/ports.ts';
-import { openSqlCatalogView } from '../adapters/sql-catalog-view.ts';
+import { mayHaveLostPower, openSqlCatalogView } from '../adapters/sql-catalog-view.ts';
 import type { LineageEdge } from '../lineage-edge.ts';
 import { ACTOR, createCatalogWorld, TEST_SCHEMA, testSegment } from './catalog-world.ts';
 
@@ -175,13 +175,31 @@ export function describeCatalogView(name: string, openDatabase: () => Promise<Sq
       await again.close();
     });
 
+    test('a view of another store is thrown away', async () => {
+      const other = createCatalogWorld();
+      await fill(other, ['x']);
+      await (await open(other, database)).whenCaughtUp();
+      const world = createCatalogWorld();
+      await fill(world, ['a', 'b', 'c']);
+      const view = await open(world, database);
+      await view.whenCaughtUp();
+      expect(await database.query('SELECT name FROM granary.data_assets ORDER BY name')).toEqual(
+        ['a', 'b', 'c'].map((name) => ({ name })),
+      );
+      await view.close();
+    });
+
     test('what is ahead of the journal is thrown away', async () => {
       const other = createCatalogWorld();
       await fill(other, ['x', 'y']);
       const ahead = await open(other, database);
       await ahead.whenCaughtUp();
       await ahead.close();
+      // As a backup of the store that was taken earlier.
       const world = createCatalogWorld();
+      await world.store.write(new Commit().put('catalog-view', (await other.store.get('catalog-view'))!), {
+        sync: true,
+      });
       await fill(world, ['a']);
       const view = await open(world, database);
       await view.whenCaughtUp();
@@ -201,6 +219,7 @@ export function describeCatalogView(name: string, openDatabase: () => Promise<Sq
           await world.store.write(new Commit(), { sync: true });
         }
         await database.query("UPDATE granary.data_assets SET name = 'lost'");
+        expect(await mayHaveLostPower(world.store, bootId)).toBe(leave === 'unclean' && bootId !== 'boot-1');
         const again = await open(world, database, bootId);
         await again.whenCaughtUp();
         const [row] = await database.query<{ name: string }>('SELECT name FROM granary.data_assets');
