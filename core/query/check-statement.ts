@@ -12,7 +12,7 @@ export interface ParsedSql {
 /** What a statement that may run needs. */
 export interface CheckedStatement {
   readonly kind: 'select' | 'show tables';
-  /** Names in FROM that are not common table expressions everywhere, as written; the first spelling of each. */
+  /** Names in FROM as written, each spelling once; some may mean common table expressions. */
   readonly tableNames: readonly string[];
   /** Names of common table expressions, in lower case. */
   readonly cteNames: ReadonlySet<string>;
@@ -31,7 +31,6 @@ const TABLE_REFERENCES = new Set([
   'PIVOT',
   'SHOW_REF',
   'SUBQUERY',
-  'TABLE_FUNCTION',
 ]);
 
 const EXPRESSION_CLASSES = new Set([
@@ -43,10 +42,8 @@ const EXPRESSION_CLASSES = new Set([
   'COMPARISON',
   'CONJUNCTION',
   'CONSTANT',
-  'DEFAULT',
   'FUNCTION',
   'LAMBDA',
-  'LAMBDA_REF',
   'OPERATOR',
   'POSITIONAL_REFERENCE',
   'STAR',
@@ -59,6 +56,8 @@ const MODIFIERS = new Set(['ORDER_MODIFIER', 'LIMIT_MODIFIER', 'LIMIT_PERCENT_MO
 
 /** Relations that the engine offers without being asked. A common table expression may not take such a name either. */
 const SYSTEM_RELATION = /^(?:duckdb_|pragma_|pg_|sqlite_|information_schema|__)/i;
+
+export const isSystemRelation = (name: string): boolean => SYSTEM_RELATION.test(name);
 
 /** Deeper trees are refused: every level costs the engine's binder a stack frame. */
 export const STATEMENT_DEPTH_MAX = 1000;
@@ -92,12 +91,12 @@ export function checkStatement(parsed: ParsedSql): CheckedStatement {
   if (!isJson(statement) || !isJson(statement.node)) throw forbidden('The statement could not be read.');
   const shown = shownTables(statement.node);
   if (shown) return { kind: 'show tables', tableNames: [], cteNames: new Set() };
-  const walk: Walk = { tableNames: new Map(), cteNames: new Set() };
+  const walk: Walk = { tableNames: new Set(), cteNames: new Set() };
   visit(statement, '', walk, 0);
   for (const name of walk.cteNames) {
-    if (SYSTEM_RELATION.test(name)) throw forbidden(`A common table expression may not be called "${name}".`, { name });
+    if (isSystemRelation(name)) throw forbidden(`A common table expression may not be called "${name}".`, { name });
   }
-  return { kind: 'select', tableNames: [...walk.tableNames.values()], cteNames: walk.cteNames };
+  return { kind: 'select', tableNames: [...walk.tableNames], cteNames: walk.cteNames };
 }
 
 /** True for the tree that `SHOW TABLES` alone parses to. */
@@ -107,8 +106,7 @@ function shownTables(node: Json): boolean {
 }
 
 interface Walk {
-  /** Lower case to the first spelling. */
-  readonly tableNames: Map<string, string>;
+  readonly tableNames: Set<string>;
   readonly cteNames: Set<string>;
 }
 
@@ -125,8 +123,9 @@ function visit(value: unknown, key: string, walk: Walk, depth: number): void {
   }
   if (!isJson(value)) return;
   if (typeof value.class === 'string') {
-    if (!checkExpression(value, walk)) return;
+    if (!checkExpression(value)) return;
   } else if (key === 'cte_map') visitCommonTables(value, walk);
+  else if (value.type === 'TABLE_FUNCTION') return visitTableFunction(value, walk, depth);
   else if (typeof value.type === 'string') checkTyped(value, key, walk);
   for (const [name, child] of Object.entries(value)) visit(child, name, walk, depth + 1);
 }
@@ -139,12 +138,11 @@ function visitCommonTables(map: Json, walk: Walk): void {
 }
 
 /** Returns whether the children are to be visited. */
-function checkExpression(expression: Json, walk: Walk): boolean {
+function checkExpression(expression: Json): boolean {
   const name = String(expression.class);
   if (name === 'PARAMETER') throw forbidden('The statement has a parameter; write the value in its place.');
   if (!EXPRESSION_CLASSES.has(name)) throw forbidden(`The statement has an expression of class ${name}.`);
   if (name === 'FUNCTION' || name === 'WINDOW') checkFunction(expression, FUNCTIONS_ALLOWED);
-  if (name === 'SUBQUERY') void walk;
   // What hangs under a constant is a value of the caller's, and may look like anything.
   return name !== 'CONSTANT';
 }
@@ -158,7 +156,6 @@ function checkFunction(expression: Json, allowed: ReadonlySet<string>): void {
 function checkTyped(value: Json, key: string, walk: Walk): void {
   const type = String(value.type);
   if (type === 'BASE_TABLE') checkBaseTable(value, walk);
-  else if (type === 'TABLE_FUNCTION') checkTableFunction(value);
   else if (type === 'SHOW_REF') checkShow(value);
   else if (TABLE_REFERENCES.has(type) || QUERY_NODES.has(type) || MODIFIERS.has(type)) {
     if (type === 'RECURSIVE_CTE_NODE' || type === 'CTE_NODE') {
@@ -176,14 +173,15 @@ function checkBaseTable(reference: Json, walk: Walk): void {
     throw forbidden(`The table "${name}" is named with a catalog or schema.`, { name });
   }
   if (reference.at_clause) throw forbidden('AT is not understood; ask for another version with the call.');
-  const lower = name.toLowerCase();
-  if (!walk.tableNames.has(lower)) walk.tableNames.set(lower, name);
+  walk.tableNames.add(name);
 }
 
-function checkTableFunction(reference: Json): void {
-  const call = reference.function;
+/** The call in FROM has a list of its own; its arguments are expressions like any other. */
+function visitTableFunction(reference: Json, walk: Walk, depth: number): void {
+  const { function: call, ...rest } = reference;
   if (!isJson(call) || call.class !== 'FUNCTION') throw forbidden('A table function could not be read.');
   checkFunction(call, TABLE_FUNCTIONS_ALLOWED);
+  for (const [name, child] of [...Object.entries(call), ...Object.entries(rest)]) visit(child, name, walk, depth + 1);
 }
 
 function checkShow(reference: Json): void {

@@ -8,19 +8,21 @@ import { type QueryDeps, runQuery } from './run-query.ts';
 export const SQL_LENGTH_MAX = 100_000;
 
 const explanation = z.object({
-  scans: z.array(
-    z.object({
-      asset: z.string(),
-      storageFormat: z.enum(STORAGE_FORMATS),
-      columnsDecoded: z.array(z.string()).readonly(),
-      filters: z.array(z.string()).readonly(),
-      rowGroups: z.int(),
-      rowGroupsSkipped: z.int(),
-      bytesRead: z.int(),
-      chunksCached: z.int(),
-      decoder: z.string(),
-    }),
-  ).readonly(),
+  scans: z
+    .array(
+      z.object({
+        asset: z.string(),
+        storageFormat: z.enum(STORAGE_FORMATS),
+        columnsDecoded: z.array(z.string()).readonly(),
+        filters: z.array(z.string()).readonly(),
+        rowGroups: z.int(),
+        rowGroupsSkipped: z.int(),
+        bytesRead: z.int(),
+        chunksCached: z.int(),
+        decoder: z.string(),
+      }),
+    )
+    .readonly(),
   stages: z.array(z.object({ stage: z.string(), milliseconds: z.number() })).readonly(),
   plan: z.string(),
 });

@@ -1,0 +1,42 @@
+import { workerData } from 'node:worker_threads';
+import type { DecodeAnswer, DecodeOrder, DecodeThreadData } from './decode-pool.ts';
+import type { ScanColumn } from './scan-column.ts';
+import { createSegmentReader } from './segment-reader.ts';
+import { toWireError } from './wire-error.ts';
+
+const { port, answered } = workerData as DecodeThreadData;
+const reader = createSegmentReader();
+
+/** The same column in memory of its own, so that it can be handed over. */
+function owned(column: ScanColumn): { column: ScanColumn; transfer: ArrayBuffer[] } {
+  const transfer: ArrayBuffer[] = [];
+  const own = <T extends Uint8Array | Int32Array>(view: T): T => {
+    const whole = view.byteLength === view.buffer.byteLength && view.buffer instanceof ArrayBuffer;
+    const alone = whole && !transfer.includes(view.buffer as ArrayBuffer) ? view : (view.slice() as T);
+    transfer.push(alone.buffer as ArrayBuffer);
+    return alone;
+  };
+  const { values } = column;
+  const validity = column.validity && own(column.validity);
+  if (values.kind === 'fixed') return { column: { ...column, validity, values: { ...values, bytes: own(values.bytes) } }, transfer };
+  const texts = { offsets: own(values.offsets), bytes: own(values.bytes) };
+  const moved = values.kind === 'text' ? { ...values, ...texts } : { ...values, ...texts, codes: own(values.codes) };
+  return { column: { ...column, validity, values: moved }, transfer };
+}
+
+port.on('message', ({ id, task }: DecodeOrder) => {
+  const start = performance.now();
+  let answer: DecodeAnswer;
+  let transfer: ArrayBuffer[] = [];
+  try {
+    const result = owned(reader.decode(task));
+    transfer = result.transfer;
+    answer = { id, column: result.column, milliseconds: performance.now() - start };
+  } catch (error) {
+    answer = { id, error: toWireError(error), milliseconds: performance.now() - start };
+  }
+  port.postMessage(answer, transfer);
+  // The reader may sleep on this number, with its event loop standing still.
+  Atomics.add(answered, 0, 1);
+  Atomics.notify(answered, 0);
+});

@@ -1,0 +1,45 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { engineError } from './engine-error.ts';
+
+/** A node of the engine's plan, as `EXPLAIN (FORMAT json)` writes it. */
+export interface PlanNode {
+  readonly name: string;
+  readonly children: readonly PlanNode[];
+  readonly extra_info: Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** The optimised plan of a SELECT. Errors: `SQL_INVALID` with the engine's message. */
+export async function explainPlan(connection: DuckDBConnection, select: string): Promise<readonly PlanNode[]> {
+  try {
+    const reader = await connection.runAndReadAll(`EXPLAIN (FORMAT json) ${select}`);
+    return JSON.parse(String(reader.getRows()[0]?.[1])) as PlanNode[];
+  } catch (error) {
+    throw engineError(error, false);
+  }
+}
+
+const ORDER_FREE = /GROUP_BY|AGGREGATE|ORDER_BY|TOP_N|WINDOW/;
+
+/**
+ * True when the order in which rows are scanned shows nowhere in the result: above every scan stands an aggregate or a
+ * sort. Only then may several threads scan at once, because the engine cannot tell which of their rows came first.
+ */
+export function isOrderFree(plan: readonly PlanNode[], isScan: (node: PlanNode) => boolean): boolean {
+  const free = (node: PlanNode): boolean => ORDER_FREE.test(node.name) || (!isScan(node) && node.children.every(free));
+  return plan.every(free);
+}
+
+/** The plan as indented text, names of the caller's in place of internal ones. */
+export function planText(plan: readonly PlanNode[], rename: (text: string) => string): string {
+  const lines: string[] = [];
+  const visit = (node: PlanNode, depth: number): void => {
+    const info = Object.entries(node.extra_info).map(([key, value]) => {
+      const text = typeof value === 'string' ? value : value.join(', ');
+      return `${key}: ${rename(text)}`;
+    });
+    lines.push(`${'  '.repeat(depth)}${rename(node.name.trim())}${info.length > 0 ? ` [${info.join('; ')}]` : ''}`);
+    for (const child of node.children) visit(child, depth + 1);
+  };
+  for (const node of plan) visit(node, 0);
+  return lines.join('\n');
+}

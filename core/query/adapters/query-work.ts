@@ -1,0 +1,231 @@
+import { randomBytes } from 'node:crypto';
+import type { MessagePort } from 'node:worker_threads';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { RecordBatchReader } from 'apache-arrow';
+import { GranaryError } from '#core/kernel/index.ts';
+import { planScan, type ScanOccurrence, type ScanPlan } from '../plan-scan.ts';
+import type { QueryExplanation } from '../ports.ts';
+import { type PlannedScan, readEnginePlan, toScanFilter } from '../read-engine-plan.ts';
+import { readLiteral } from '../read-literal.ts';
+import { scanFilterText } from '../scan-filter-text.ts';
+import { type ColumnarScan, openColumnarScan, type ScanContext } from './columnar-scan.ts';
+import { engineError } from './engine-error.ts';
+import type { EngineInstance } from './engine-instance.ts';
+import { explainPlan, isOrderFree, type PlanNode, planText } from './explain-plan.ts';
+import { type Inbox, openInbox } from './inbox.ts';
+import { type ParsedStatement, parseSql } from './parse-sql.ts';
+import type { AssetDescription, FromWork, ToWork } from './query-messages.ts';
+import { registerScanFunction, type ScanFunction } from './scan-function.ts';
+import { sendResult } from './send-result.ts';
+import { createSentTable } from './sent-table.ts';
+
+export interface QueryWorkDeps extends ScanContext {
+  readonly openInstance: () => Promise<EngineInstance>;
+  readonly threadCount: number;
+}
+
+export interface QueryOrder {
+  readonly sql: string;
+  readonly cancelled: Int32Array;
+  readonly port: MessagePort;
+}
+
+/** An asset of the statement, registered with the engine. */
+interface QueriedAsset {
+  readonly description: AssetDescription;
+  readonly fn: ScanFunction;
+  plan: ScanPlan;
+  scan: ColumnarScan | undefined;
+}
+
+const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** Runs one query from its text to its last row. What goes wrong goes to the port. */
+export async function runQueryWork(deps: QueryWorkDeps, { sql, cancelled, port }: QueryOrder): Promise<void> {
+  const token = `g${randomBytes(12).toString('hex')}`;
+  let instance: EngineInstance | undefined;
+  let scanError: unknown;
+  const inbox = openInbox(port, () => instance?.connection.interrupt());
+  const isCancelled = () => Atomics.load(cancelled, 0) !== 0 || inbox.cancelled;
+  const post = (message: FromWork, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+  const stages: { stage: string; milliseconds: number }[] = [];
+  const timed = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
+    if (isCancelled()) throw new GranaryError('CANCELLED', 'The query was cancelled.');
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      stages.push({ stage, milliseconds: performance.now() - start });
+    }
+  };
+  try {
+    instance = await deps.openInstance();
+    const { connection } = instance;
+    const statement = await timed('parse', () => parseSql(connection, sql));
+    post({ kind: 'names', names: statement.assetNames, listTables: statement.kind === 'show tables' });
+    const answer = await timed('resolve', () => inbox.next());
+    const onError = (error: unknown) => {
+      scanError ??= error;
+    };
+    const prepared = await timed('plan', () =>
+      planStatement(deps, connection, statement, answer, { token, isCancelled, onError }),
+    );
+    const loads = prepared.assets.flatMap(({ description, plan }, asset) =>
+      description.isSent && statement.explain !== 'explain' ? [{ asset, request: { columns: plan.columns, filters: plan.filters } }] : [],
+    );
+    if (loads.length > 0) {
+      await timed('load', async () => {
+        post({ kind: 'load', loads });
+        await loadSentAssets(connection, prepared.assets, token, inbox, post);
+      });
+    }
+    await timed('execute', async () => {
+      const runnable = await connection.prepare(prepared.select);
+      await sendResult(await runnable.stream(), port, inbox);
+    });
+    const decode = prepared.assets.reduce((sum, { scan }) => sum + (scan?.counts.decodeMilliseconds ?? 0), 0);
+    stages.push({ stage: 'decode threads', milliseconds: decode });
+    post({ kind: 'end', explanation: explain(prepared, stages, token) });
+  } catch (error) {
+    const failure = isCancelled() ? new GranaryError('CANCELLED', 'The query was cancelled.') : (scanError ?? error);
+    const { code, message, details } = engineError(failure, stages.some(({ stage }) => stage === 'plan'));
+    post({ kind: 'error', error: { code, message: message.replaceAll(token, 'scan'), details } });
+  } finally {
+    instance?.close();
+    port.close();
+  }
+}
+
+interface PreparedStatement {
+  readonly select: string;
+  readonly assets: readonly QueriedAsset[];
+  readonly plan: readonly PlanNode[];
+}
+
+interface WorkState {
+  readonly token: string;
+  readonly isCancelled: () => boolean;
+  readonly onError: (error: unknown) => void;
+}
+
+async function planStatement(
+  deps: QueryWorkDeps,
+  connection: DuckDBConnection,
+  statement: ParsedStatement,
+  answer: ToWork,
+  state: WorkState,
+): Promise<PreparedStatement> {
+  if (answer.kind === 'tables') {
+    const rows = answer.names.map((name) => `('${name.replaceAll("'", "''")}')`);
+    const select = `SELECT name FROM (VALUES ${rows.length > 0 ? rows.join(', ') : '(NULL)'}) AS tables(name)`;
+    return { select: rows.length > 0 ? select : `${select} WHERE false`, assets: [], plan: [] };
+  }
+  if (answer.kind !== 'assets') throw new GranaryError('INTERNAL', `A query got a message "${answer.kind}" too early.`);
+  const { token, isCancelled, onError } = state;
+  const assets: QueriedAsset[] = [];
+  for (const [number, { schema: bytes, ...rest }] of answer.assets.entries()) {
+    const description = { ...rest, schema: RecordBatchReader.from(bytes).open().schema };
+    const fn = registerScanFunction(connection, token, number, description, isCancelled, onError);
+    const plan = planScan(description.schema, []);
+    assets.push({ description, fn, plan, scan: undefined });
+    await createView(connection, description, fn, `${fn.name}()`, description.schema.fields.map((field) => field.name));
+  }
+  const plan = await explainPlan(connection, statement.body);
+  const byFunction = new Map(assets.map((asset) => [asset.fn.name, asset]));
+  const isColumn = (name: string) => name.startsWith(`${token}_`) && !name.endsWith('_none');
+  const scans = readEnginePlan(plan, (name) => byFunction.has(name), isColumn);
+  const orderFree = isOrderFree(plan, (node) => byFunction.has(String(node.extra_info.Function ?? '').toLowerCase()));
+  for (const asset of assets) {
+    const { description, fn } = asset;
+    const own = scans.filter((scan) => scan.functionName === fn.name);
+    asset.plan = planScan(description.schema, own.map((scan) => occurrence(description, fn, scan)));
+    if (description.isSent || own.length === 0 || statement.explain === 'explain') continue;
+    asset.scan = openColumnarScan(deps, description, asset.plan, isCancelled);
+    const indexes = description.schema.fields.flatMap(({ name }, i) => (asset.plan.columns.includes(name) ? [i] : []));
+    asset.scan.prefetch(indexes);
+    fn.open(asset.scan, orderFree ? deps.threadCount : 1);
+  }
+  const prefix = { none: '', explain: 'EXPLAIN ', analyze: 'EXPLAIN ANALYZE ' }[statement.explain];
+  return { select: `${prefix}${statement.body}`, assets, plan };
+}
+
+/** The asset under its own name and with its own columns. Columns that are not at hand are null; nobody asks for them. */
+async function createView(
+  connection: DuckDBConnection,
+  { viewName, name, schema }: AssetDescription,
+  fn: ScanFunction,
+  source: string,
+  available: readonly string[],
+): Promise<void> {
+  if (schema.fields.length === 0) {
+    throw new GranaryError('QUERY_FAILED', `The asset "${name}" has no columns yet. Ingest rows first.`, { asset: name });
+  }
+  const columns = schema.fields.map((field, index) => {
+    const value = available.includes(field.name) ? fn.columnName(index) : 'NULL';
+    return `${value} AS ${quoteName(field.name)}`;
+  });
+  await connection.run(`CREATE OR REPLACE VIEW main.${quoteName(viewName)} AS SELECT ${columns.join(', ')} FROM ${source}`);
+}
+
+/** One scan of the engine's plan in the terms of the asset. */
+function occurrence({ schema }: AssetDescription, fn: ScanFunction, scan: PlannedScan): ScanOccurrence {
+  const fields = new Map(schema.fields.map((field, index) => [fn.columnName(index), field]));
+  const columns = scan.columns.flatMap((column) => fields.get(column)?.name ?? []);
+  const filters = scan.filters.flatMap((filter) => {
+    const field = fields.get(filter.column);
+    if (!field) return [];
+    return toScanFilter(filter, field.name, (literal, side) => readLiteral(field.type, literal, side)) ?? [];
+  });
+  return { columns, filters };
+}
+
+/** Stores the rows that the node's side sends, asset by asset, and turns the views to them. */
+async function loadSentAssets(
+  connection: DuckDBConnection,
+  assets: readonly QueriedAsset[],
+  token: string,
+  inbox: Inbox,
+  post: (message: FromWork) => void,
+): Promise<void> {
+  for (const [number, { description, fn, plan }] of assets.entries()) {
+    if (!description.isSent) continue;
+    const { schema } = description;
+    const table = await createSentTable(connection, `${token}_t${number}`, schema, plan.columns, fn.columnName);
+    for (;;) {
+      const message = await inbox.next();
+      if (message.kind === 'rows end') break;
+      if (message.kind !== 'rows' || message.asset !== number) {
+        throw new GranaryError('INTERNAL', `A query got a message "${message.kind}" instead of rows.`);
+      }
+      table.append(message.bytes);
+      post({ kind: 'stored' });
+    }
+    table.finish();
+    await createView(connection, description, fn, table.name, plan.columns);
+  }
+}
+
+function explain(
+  { assets, plan }: PreparedStatement,
+  stages: QueryExplanation['stages'],
+  token: string,
+): QueryExplanation {
+  const scans = assets.map(({ description, plan: scanPlan, scan }) => ({
+    asset: description.name,
+    storageFormat: description.storageFormat,
+    columnsDecoded: scanPlan.columns,
+    filters: scanPlan.filters.map(scanFilterText),
+    rowGroups: scan?.counts.rowGroups ?? 0,
+    rowGroupsSkipped: scan?.counts.rowGroupsSkipped ?? 0,
+    bytesRead: scan?.counts.bytesRead ?? 0,
+    chunksCached: scan?.counts.chunksCached ?? 0,
+    decoder: description.isSent ? 'row store' : 'granary',
+  }));
+  const rename = (text: string) =>
+    text.replaceAll(new RegExp(`${token}_(?:[ft](\\d+)|(\\d+)_(\\d+)|\\w+)`, 'gi'), (_, table?: string, asset?: string, column?: string) =>
+      table === undefined
+        ? (assets[Number(asset)]?.description.schema.fields[Number(column)]?.name ?? '')
+        : (assets[Number(table)]?.description.name ?? ''),
+    );
+  return { scans, stages, plan: planText(plan, rename) };
+}

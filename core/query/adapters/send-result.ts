@@ -1,0 +1,46 @@
+import type { MessagePort } from 'node:worker_threads';
+import { RecordBatch, Schema, Struct, makeData } from 'apache-arrow';
+import type { DuckDBResult } from '@duckdb/node-api';
+import { createIpcEncoder } from '../ipc-stream.ts';
+import type { Inbox } from './inbox.ts';
+import { BATCHES_IN_FLIGHT_MAX, type FromWork } from './query-messages.ts';
+import { createResultColumn } from './result-columns.ts';
+import { VECTOR_ROWS_MAX } from './fill-vector.ts';
+
+/** Rows of one batch: large enough that sending it costs little, small enough that the first comes soon. */
+const BATCH_ROWS_MAX = 32 * VECTOR_ROWS_MAX;
+
+/** A batch is sent early when its columns hold this much. */
+const BATCH_BYTES_MAX = 8 * 2 ** 20;
+
+/** Sends the rows of a result as Arrow IPC, never more than a few batches ahead of who reads them. */
+export async function sendResult(result: DuckDBResult, port: MessagePort, inbox: Inbox): Promise<void> {
+  const columns = Array.from({ length: result.columnCount }, (_, index) =>
+    createResultColumn(result.columnName(index), result.columnLogicalType(index).logical_type, BATCH_ROWS_MAX),
+  );
+  const schema = new Schema(columns.map((column) => column.field));
+  const encoder = createIpcEncoder(schema);
+  const send = (message: FromWork & { bytes: Uint8Array<ArrayBuffer> }) =>
+    port.postMessage(message, [message.bytes.buffer]);
+  send({ kind: 'schema', bytes: encoder.start() });
+  let credits = BATCHES_IN_FLIGHT_MAX;
+  let rowCount = 0;
+  const flush = async (): Promise<void> => {
+    while (credits === 0) if ((await inbox.next()).kind === 'credit') credits += 1;
+    credits -= 1;
+    const children = columns.map((column) => column.take());
+    const data = makeData({ type: new Struct(schema.fields), length: rowCount, nullCount: 0, children });
+    send({ kind: 'batch', bytes: encoder.batch(new RecordBatch(schema, data)) });
+    rowCount = 0;
+  };
+  for (;;) {
+    const fetched = await result.fetchChunk();
+    const count = fetched?.rowCount ?? 0;
+    if (!fetched || count === 0) break;
+    for (const [index, column] of columns.entries()) column.append(fetched.chunk, index, count);
+    rowCount += count;
+    const byteCount = columns.reduce((sum, column) => sum + column.byteCount, 0);
+    if (rowCount + VECTOR_ROWS_MAX > BATCH_ROWS_MAX || byteCount >= BATCH_BYTES_MAX) await flush();
+  }
+  if (rowCount > 0) await flush();
+}
