@@ -59,7 +59,11 @@ function candidateCuts(sorted: Sample, quantiles: number): number[] {
   return [...cuts].sort((a, b) => a - b);
 }
 
-const offsetBits = (span: number): number => (span < 1 ? 0 : Math.floor(Math.log2(span)) + 1);
+/** The bits of an offset of up to `span`. */
+function offsetBits(span: number): number {
+  if (span < 1) return 0;
+  return span < 2 ** 32 ? 32 - Math.clz32(span) : Math.floor(Math.log2(span)) + 1;
+}
 
 /**
  * Splits the range from `smallest` to `largest` into at most eight bins that together cost least: the entropy of the bin
@@ -75,36 +79,50 @@ export function chooseBins(
   sample.sort();
   const cuts = candidateCuts(sample, quantiles);
   const last = cuts.length - 1;
-  const lows = cuts.map((cut, i) => (i === 0 ? smallest : i === last ? largest + 1n : BigInt(sample[cut]!)));
-  // highs[j] = the end of a bin before cut j
-  const highs = cuts.map((cut, j) => (complete && j > 0 ? BigInt(sample[cut - 1]!) : lows[j]! - 1n));
-  const lowNumbers = lows.map(Number);
-  const highNumbers = highs.map(Number);
+  const low = (i: number): bigint => (i === 0 ? smallest : BigInt(sample[cuts[i]!]!));
+  const high = (j: number): bigint => {
+    if (complete) return BigInt(sample[cuts[j]! - 1]!);
+    return j === last ? largest : low(j) - 1n;
+  };
+  // Costs are estimates: double precision will do, and is a lot faster than 64-bit integers.
+  const lows = Float64Array.from({ length: last }, (_, i) => (i === 0 ? Number(smallest) : Number(sample[cuts[i]!]!)));
+  const highs = Float64Array.from({ length: last + 1 }, (_, j) => {
+    if (complete) return j === 0 ? 0 : Number(sample[cuts[j]! - 1]!);
+    return j === last ? Number(largest) : lows[j]! - 1;
+  });
   const logs = new Float64Array(sample.length + 1);
   for (let i = 1; i <= sample.length; i++) logs[i] = Math.log2(sample.length / i);
-  const costs = new Float64Array((last + 1) * (last + 1));
-  for (let i = 0; i < last; i++)
-    for (let j = i + 1; j <= last; j++) {
+  // costs[j * cuts + i] = a bin from cut i up to cut j
+  const costs = new Float64Array(cuts.length * cuts.length);
+  for (let j = 1; j <= last; j++)
+    for (let i = 0; i < j; i++) {
       const count = cuts[j]! - cuts[i]!;
-      costs[i * (last + 1) + j] = count * (logs[count]! + offsetBits(highNumbers[j]! - lowNumbers[i]!));
+      costs[j * cuts.length + i] = count * (logs[count]! + offsetBits(highs[j]! - lows[i]!));
     }
   // least[j] = the least cost of the sample up to cut j with the present number of bins
-  let least = new Float64Array(last + 1).fill(Infinity);
+  let least = new Float64Array(cuts.length).fill(Infinity);
   least[0] = 0;
-  const predecessors: Int32Array[] = [];
+  const predecessors: Uint8Array[] = [];
   let binCount = 0;
   let total = Infinity;
-  for (let k = 0; k < BINS_MAX; k++) {
-    const next = new Float64Array(last + 1).fill(Infinity);
-    const before = new Int32Array(last + 1);
-    for (let j = 1; j <= last; j++)
+  for (let k = 0; k < Math.min(BINS_MAX, last); k++) {
+    const next = new Float64Array(cuts.length);
+    const before = new Uint8Array(cuts.length);
+    next[0] = Infinity;
+    for (let j = 1; j <= last; j++) {
+      const row = j * cuts.length;
+      let cheapest = Infinity;
+      let from = 0;
       for (let i = 0; i < j; i++) {
-        const cost = least[i]! + costs[i * (last + 1) + j]!;
-        if (cost < next[j]!) {
-          next[j] = cost;
-          before[j] = i;
+        const cost = least[i]! + costs[row + i]!;
+        if (cost < cheapest) {
+          cheapest = cost;
+          from = i;
         }
       }
+      next[j] = cheapest;
+      before[j] = from;
+    }
     predecessors.push(before);
     least = next;
     if (least[last]! < total - 1e-9) {
@@ -115,10 +133,9 @@ export function chooseBins(
   const bins: ChosenBin[] = [];
   for (let j = last, k = binCount - 1; k >= 0; k--) {
     const i = predecessors[k]![j]!;
-    const low = lows[i]!;
-    const high = highs[j]!;
-    const bits = high > low ? (high - low).toString(2).length : 0;
-    bins.push({ low, high, bits, count: cuts[j]! - cuts[i]! });
+    const span = high(j) - low(i);
+    const bits = span > 0n ? span.toString(2).length : 0;
+    bins.push({ low: low(i), high: high(j), bits, count: cuts[j]! - cuts[i]! });
     j = i;
   }
   return { bins: bins.reverse(), bitsPerValue: total / sample.length };

@@ -46,7 +46,7 @@ const BIN_SAMPLE_VALUES = 4096;
 /** Possible cuts between bins. */
 const BIN_QUANTILES = 80;
 /** Classes that the ranker is chosen by. */
-const RANKER_SAMPLE_CLASSES = 32_768;
+const RANKER_SAMPLE_CLASSES = 16_384;
 /** A ranker costs time on both sides; a smaller gain than this part of the size is not worth it. */
 const RANKER_GAIN_MIN = 0.007;
 
@@ -184,7 +184,7 @@ function numberBins(memory: Uint8Array, wide: boolean, bins: readonly ChosenBin[
 /** Bits per symbol of an order-0 coder. */
 function entropy(symbols: Uint8Array): number {
   const counts = new Uint32Array(256);
-  for (const symbol of symbols) counts[symbol]!++;
+  for (let i = 0; i < symbols.length; i++) counts[symbols[i]!]!++;
   let bits = 0;
   for (const count of counts) if (count > 0) bits -= count * Math.log2(count / symbols.length);
   return bits / symbols.length;

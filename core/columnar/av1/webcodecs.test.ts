@@ -6,7 +6,7 @@ import { codecString, EncodedVideoChunk, VideoDecoder, VideoEncoder, VideoFrame 
 
 const CODEC = 'av01.0.08M.08';
 
-/** A picture whose blocks of 64 x 64 pixels have `shades` shades each, other ones in every block. */
+/** A picture whose blocks of 64 x 64 pixels have up to `shades` shades, other ones and another number in every block. */
 function picture(width: number, height: number, shades: number, seed = 1): Uint8Array {
   const random = seededRandom(seed);
   const planes = new Uint8Array((width * height * 3) / 2).fill(128, width * height);
@@ -14,12 +14,14 @@ function picture(width: number, height: number, shades: number, seed = 1): Uint8
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
       const block = (y >> 6) * 1000 + (x >> 6);
+      const count = block === 0 ? shades : 1 + Math.floor(random() * shades);
       if (!palettes.has(block))
         palettes.set(
           block,
-          Array.from({ length: shades }, () => Math.floor(random() * 256)),
+          Array.from({ length: count }, () => Math.floor(random() * 256)),
         );
-      planes[y * width + x] = palettes.get(block)![Math.floor(random() * random() * shades)]!;
+      const palette = palettes.get(block)!;
+      planes[y * width + x] = palette[Math.floor(random() * random() * palette.length)]!;
     }
   return planes;
 }
