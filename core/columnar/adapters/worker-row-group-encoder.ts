@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { RecordBatch } from 'apache-arrow';
 import { type ErrorCode, type ErrorDetails, GranaryError, raceAbort, throwIfAborted } from '#core/kernel/index.ts';
+import { checkLimits } from '../encode-row-group.ts';
 import type { RowGroupEncoder } from '../row-group-encoder.ts';
 import type { EncodedRowGroup } from '../segment-header.ts';
 import { batchToMessage } from './batch-message.ts';
@@ -64,12 +65,16 @@ export function createWorkerRowGroupEncoder({ threadCount }: { readonly threadCo
     return threads.size < threadCount ? start() : undefined;
   };
 
-  const acquire = async (signal: AbortSignal | undefined): Promise<Thread> => {
+  /** An idle thread, with `work` as what it does from now on. */
+  const acquire = async (work: Thread['current'], signal: AbortSignal | undefined): Promise<Thread> => {
     // A newcomer does not overtake those who wait; one whose turn has come does not queue behind them again.
     for (let called = false; ; called = true) {
       if (!open) throw closed();
       const thread = called || waiting.length === 0 ? idleThread() : undefined;
-      if (thread) return thread;
+      if (thread) {
+        thread.current = work;
+        return thread;
+      }
       if (waiting.length >= threadCount * WAITING_PER_THREAD_MAX) {
         throw new GranaryError('LIMIT_EXCEEDED', 'Too many row groups wait for the encoder.', {
           limit: threadCount * WAITING_PER_THREAD_MAX,
@@ -85,9 +90,9 @@ export function createWorkerRowGroupEncoder({ threadCount }: { readonly threadCo
     threadCount,
     async encode(batch: RecordBatch, { signal } = {}) {
       throwIfAborted(signal);
-      const thread = await acquire(signal);
+      checkLimits(batch.schema.fields.length, batch.numRows);
       const work = Promise.withResolvers<EncodedRowGroup>();
-      thread.current = work;
+      const thread = await acquire(work, signal);
       try {
         const { message, transfer } = batchToMessage(batch);
         thread.worker.postMessage(message, transfer);

@@ -20,18 +20,24 @@ import { toUtf8 } from '#core/kernel/index.ts';
 export const TAG_FORMAT = 'GRANARY_FORMAT';
 export const TAG_SCHEMA = 'GRANARY_SCHEMA';
 export const TAG_ROW_GROUP = 'GRANARY_ROW_GROUP_';
+/** Where the first cluster starts, in bytes from the start of the file: fixed width, so that it does not move itself. */
+export const TAG_CLUSTERS = 'GRANARY_CLUSTERS';
 export const TAG_CHECKSUM = 'GRANARY_CHECKSUM';
 
 export const FORMAT_VERSION = 1;
 
+const OFFSET_DIGITS = 15;
+const offsetText = (offset: number): string => String(offset).padStart(OFFSET_DIGITS, '0');
+
 export type Tags = readonly (readonly [name: string, text: string])[];
 
-const checksumOfTags = (tags: Tags): string => checksumOf(tags.map(([, text]) => toUtf8(text)));
+const checksumOfTags = (tags: Tags): string => checksumOf(tags.flatMap((tag) => tag.map(toUtf8)));
 
-/** `chunkOffsets` inside `header` count from the start of the first cluster here. */
-export function tagsOf(header: SegmentHeader): Tags {
+/** The tags of a header whose chunks' offsets count from the start of the first cluster. */
+export function tagsOf(header: SegmentHeader, firstCluster: number): Tags {
   const tags: [string, string][] = [
     [TAG_FORMAT, String(FORMAT_VERSION)],
+    [TAG_CLUSTERS, offsetText(firstCluster)],
     [TAG_SCHEMA, JSON.stringify(schemaToJson(header.schema))],
   ];
   let end = 0;
@@ -129,6 +135,9 @@ export function headerFromTags(tags: Tags, firstCluster: number, byteCount: numb
   }
   const own = tags.filter(([name]) => name.startsWith('GRANARY_') && name !== TAG_CHECKSUM);
   if (checksumOfTags(own) !== byName.get(TAG_CHECKSUM)) throw invalid('The header of the segment is damaged.');
+  if (byName.get(TAG_CLUSTERS) !== offsetText(firstCluster)) {
+    throw invalid('The rows of the segment do not start where its header says: it is damaged or was remuxed.');
+  }
   const schema = schemaFromJson(parseJson(byName.get(TAG_SCHEMA) ?? ''));
   const groupTags = own.filter(([name]) => name.startsWith(TAG_ROW_GROUP));
   if (schema.fields.length > COLUMNS_MAX || groupTags.length > ROW_GROUPS_MAX)

@@ -54,24 +54,25 @@ export function writeSegment(
   const layout = layOut(rowGroups);
   const rowCount = rowGroups.reduce((sum, group) => sum + group.rowCount, 0);
   const relative: SegmentHeader = { formatVersion: FORMAT_VERSION, schema, rowCount, rowGroups: layout.rowGroups };
-  const tags = tagsElement(relative);
   const tracks = tracksElement(schema, rowGroups);
   const info = infoElement(rowGroups.length);
-  const head = (positions: Positions): Element[] => [
+  const head = (positions: Positions, firstCluster: number): Element[] => [
     seekHeadElement(positions),
     info,
     tracks,
     cuesElement(layout, positions.clusters),
-    tags,
+    tagsElement(relative, firstCluster),
   ];
-  const headByteCount = sum(head({ info: 0, tracks: 0, cues: 0, tags: 0, clusters: 0 }).map(elementByteCount));
-  const positions = positionsOf(head({ info: 0, tracks: 0, cues: 0, tags: 0, clusters: 0 }));
-  const segmentByteCount = headByteCount + layout.byteCount;
+  // Everything that depends on positions has a fixed width: measured first, then written with the real ones.
+  const unplaced = head({ info: 0, tracks: 0, cues: 0, tags: 0, clusters: 0 }, 0);
+  const positions = positionsOf(unplaced);
+  const segmentByteCount = positions.clusters + layout.byteCount;
   const start = elementByteCount(EBML_HEADER) + prefixByteCount(EBML.segment, segmentByteCount);
+  const firstCluster = start + positions.clusters;
   const bytes = new Uint8Array(start + segmentByteCount);
-  let at = writeElements(bytes, 0, [EBML_HEADER]);
-  at = writePrefix(bytes, at, EBML.segment, segmentByteCount);
-  const firstCluster = writeElements(bytes, at, head(positions));
+  const segmentAt = writeElements(bytes, 0, [EBML_HEADER]);
+  const headAt = writePrefix(bytes, segmentAt, EBML.segment, segmentByteCount);
+  writeElements(bytes, headAt, head(positions, firstCluster));
   writeClusters(bytes, firstCluster, rowGroups, layout);
   const moved = layout.rowGroups.map((group) => ({
     ...group,
@@ -79,8 +80,6 @@ export function writeSegment(
   }));
   return { bytes, header: { ...relative, rowGroups: moved } };
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 const uint = (id: number, value: number): Element => ({ id, data: { uint: value } });
 const position = (id: number, value: number): Element => ({ id, data: { uint: value, width: POSITION_BYTES } });
@@ -193,14 +192,14 @@ function cuesElement({ clusters }: Layout, firstCluster: number): Element {
   };
 }
 
-const tagsElement = (header: SegmentHeader): Element => ({
+const tagsElement = (header: SegmentHeader, firstCluster: number): Element => ({
   id: EBML.tags,
   data: [
     {
       id: EBML.tag,
       data: [
         { id: EBML.targets, data: [uint(EBML.targetTypeValue, TARGET_TYPE_WHOLE)] },
-        ...tagsOf(header).map(([name, text]): Element => ({
+        ...tagsOf(header, firstCluster).map(([name, text]): Element => ({
           id: EBML.simpleTag,
           data: [
             { id: EBML.tagName, data: name },
