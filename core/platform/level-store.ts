@@ -145,7 +145,9 @@ function callError(error: unknown, directory: string): GranaryError {
   const code = codeOf(error);
   const message = messageOf(error);
   if (/No space left/.test(message)) return diskFull(directory, error);
-  if (code === 'LEVEL_CORRUPTION') return damaged(directory, message, error);
+  // A table that is shorter than its manifest says, or gone, is reported as a failed read.
+  const isTableGone = /\.(ldb|sst): (Invalid argument|No such file)/.test(message);
+  if (code === 'LEVEL_CORRUPTION' || isTableGone) return damaged(directory, message, error);
   if (code === 'LEVEL_IO_ERROR') {
     return new GranaryError(
       'IO_FAILED',

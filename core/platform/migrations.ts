@@ -30,6 +30,17 @@ export interface MigrationState {
 
 const FILE_NAME = /^(\d{4})-([a-z0-9-]+)\.(up|down)\.sql$/;
 
+/** How far the schema is, kept in the database itself; the one thing no migration makes. */
+const BOOKKEEPING = `
+  CREATE SCHEMA IF NOT EXISTS granary;
+  CREATE TABLE granary.granary_migrations (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    up_checksum text NOT NULL,
+    down_checksum text NOT NULL,
+    applied_at timestamptz NOT NULL
+  )`;
+
 /** Two nodes that start against one server at the same time must not both migrate: key of an advisory lock. */
 const LOCK_KEY = 7_420_001n;
 
@@ -148,15 +159,11 @@ interface AppliedRow {
 
 async function readApplied(connection: SqlConnection): Promise<ReadonlyMap<number, AppliedRow>> {
   await connection.query('SELECT pg_advisory_xact_lock($1)', [LOCK_KEY]);
-  await connection.exec(`
-    CREATE SCHEMA IF NOT EXISTS granary;
-    CREATE TABLE IF NOT EXISTS granary.granary_migrations (
-      number integer PRIMARY KEY,
-      name text NOT NULL,
-      up_checksum text NOT NULL,
-      down_checksum text NOT NULL,
-      applied_at timestamptz NOT NULL
-    )`);
+  // IF NOT EXISTS would look into a cache that may be older than the lock; a query does not.
+  const found = await connection.query(
+    `SELECT 1 FROM pg_class WHERE relname = 'granary_migrations' AND relnamespace::regnamespace::text = 'granary'`,
+  );
+  if (found.length === 0) await connection.exec(BOOKKEEPING);
   const rows = await connection.query<{
     number: number;
     name: string;

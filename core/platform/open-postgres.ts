@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { asGranaryError, GranaryError, raceAbort, throwIfAborted } from '#core/kernel/index.ts';
+import { asGranaryError, GranaryError, isGranaryError, raceAbort, throwIfAborted } from '#core/kernel/index.ts';
 import type { AbortOptions } from '#core/kernel/index.ts';
 import { createExclusive, type Exclusive } from './exclusive.ts';
 import type { SqlConnection, SqlDatabase, SqlValue } from './ports.ts';
@@ -91,23 +91,27 @@ function createDatabase(
   const scope = createTransactionScope();
   let closed: Promise<void> | undefined;
 
-  /** Lends a session; one that failed in a way that leaves its state in doubt is not used again. */
+  /** Lends a session; one that is gone or in the middle of something is not used again. */
   const lend = async <T>(call: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
     scope.assertOutside();
     if (closed) throw new GranaryError('CATALOG_UNREACHABLE', 'The database was closed.');
     const client = await pool.connect().catch((error: unknown) => {
       throw fail(error);
     });
-    let healthy = false;
+    // The call under way fails as well when the session breaks; without a listener the process would end.
+    const ignore = () => undefined;
+    client.on('error', ignore);
+    let reusable = false;
     try {
       const result = await call(client);
-      healthy = true;
+      reusable = true;
       return result;
     } catch (error) {
-      healthy = error instanceof pg.DatabaseError || error instanceof GranaryError;
-      throw fail(error);
+      reusable = !(error instanceof ReaderLeft) && !isGranaryError(error, 'CATALOG_UNREACHABLE');
+      throw error;
     } finally {
-      client.release(!healthy);
+      client.off('error', ignore);
+      client.release(!reusable);
     }
   };
 
@@ -122,45 +126,50 @@ function createDatabase(
       await helper.end();
     }
   };
-  const cancellable: Run = async (call, signal) =>
-    lend(async (client) => {
-      throwIfAborted(signal);
-      return withCancel(client, call, signal, cancel);
-    });
+  const drive = async <T>(
+    client: pg.PoolClient,
+    call: (client: pg.PoolClient) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> => {
+    throwIfAborted(signal);
+    return withCancel(
+      () => call(client),
+      signal,
+      () => cancel(client),
+    );
+  };
+  const runAlone: Run = (call, signal) => lend((client) => drive(client, call, signal));
 
   const transact = <T>(work: (connection: SqlConnection) => Promise<T>): Promise<T> =>
     lend(async (client) => {
-      await client.query('BEGIN');
       const inner: Exclusive = createExclusive();
+      const execute = (script: string) =>
+        inner(() => client.query(script)).catch((error: unknown) => {
+          throw fail(error);
+        });
+      await execute('BEGIN');
       let ended = false;
       const run: Run = async (call, signal) => {
         if (ended) throw new GranaryError('INTERNAL', 'The transaction of this connection has ended.');
-        return inner(async () => {
-          throwIfAborted(signal);
-          return withCancel(client, call, signal, cancel).catch((error: unknown) => {
-            throw fail(error);
-          });
-        });
-      };
-      const end = (script: string) => {
-        ended = true;
-        return inner(() => client.query(script));
+        return inner(() => drive(client, call, signal));
       };
       let result: T;
       try {
-        result = await scope.enter(() => work(createConnection(run, fail)));
+        result = await scope.enter(() => work(createConnection(run, fail, 'drain')));
       } catch (error) {
+        ended = true;
         // Where even this fails, the session is gone and the server has rolled back by itself.
-        await end('ROLLBACK').catch(() => undefined);
+        await execute('ROLLBACK').catch(() => undefined);
         throw error;
       }
-      if ((await end('COMMIT')).command === 'ROLLBACK') throw transactionLost();
+      ended = true;
+      if ((await execute('COMMIT')).command === 'ROLLBACK') throw transactionLost();
       return result;
     });
 
   return {
     engine: 'postgresql',
-    ...createConnection(cancellable, fail),
+    ...createConnection(runAlone, fail, 'discard'),
     transaction: transact,
     close() {
       closed ??= pool.end();
@@ -169,72 +178,112 @@ function createDatabase(
   };
 }
 
-/** Rejects as soon as the signal fires, but gives the session back only when the server has stopped. */
+/** Why a session is given back in the middle of a COPY. */
+class ReaderLeft extends Error {}
+
+/** Waits for the call to its end, which the server brings about when the signal fires. */
 async function withCancel<T>(
-  client: pg.PoolClient,
-  call: (client: pg.PoolClient) => Promise<T>,
+  call: () => Promise<T>,
   signal: AbortSignal | undefined,
-  cancel: (client: pg.PoolClient) => Promise<void>,
+  cancel: () => Promise<void>,
 ): Promise<T> {
-  if (!signal) return call(client);
   let cancelled: Promise<void> | undefined;
-  // Where the server cannot be asked, the statement runs to its end.
-  const onAbort = () => (cancelled = cancel(client).catch(() => undefined));
-  signal.addEventListener('abort', onAbort, { once: true });
+  const onAbort = () => {
+    // Where the server cannot be asked, the statement runs to its end.
+    cancelled = cancel().catch(() => undefined);
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    return await call(client);
+    return await call();
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    signal?.removeEventListener('abort', onAbort);
     await cancelled;
   }
 }
 
-function createConnection(run: Run, fail: (error: unknown) => GranaryError): SqlConnection {
+/** Reads to the end; false when that fails. */
+async function drain(chunks: AsyncIterator<Uint8Array, undefined>): Promise<boolean> {
+  try {
+    while (!(await chunks.next()).done);
+    return true;
+  } catch {
+    // Whoever reads has a failure of their own to report, and the next statement meets the same one.
+    return false;
+  }
+}
+
+/**
+ * `unread` says what happens to the rest of a COPY whose reader leaves: a session of its own is discarded with it, a
+ * transaction needs its session and reads to the end.
+ */
+function createConnection(
+  run: Run,
+  fail: (error: unknown) => GranaryError,
+  unread: 'discard' | 'drain',
+): SqlConnection {
+  const driven = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw fail(error);
+    }
+  };
   return {
     async query<Row>(text: string, parameters: readonly SqlValue[] = [], { signal }: AbortOptions = {}) {
       assertStatement(text, parameters.length);
       throwIfAborted(signal);
       const values = parameters.map(toSqlText);
-      const result = await raceAbort(
-        run((client) => client.query({ text, values }), signal),
-        signal,
-      );
-      return result.rows as Row[];
+      const work = run((client) => driven(client.query({ text, values })), signal);
+      return (await raceAbort(work, signal)).rows as Row[];
     },
     async exec(script) {
       assertStatement(script);
-      await run((client) => client.query(script));
+      await run((client) => driven(client.query(script)));
     },
     async copyIn(table, columns, chunks) {
       const statement = copyInStatement(table, columns);
-      await run((client) => pipeline(Readable.from(chunks), client.query(copyFrom(statement))));
+      let sourceFailure: { readonly error: unknown } | undefined;
+      const source = async function* () {
+        try {
+          yield* chunks;
+        } catch (error) {
+          sourceFailure = { error };
+          throw error;
+        }
+      };
+      await run(async (client) => {
+        try {
+          await pipeline(Readable.from(source(), { objectMode: false }), client.query(copyFrom(statement)));
+        } catch (error) {
+          throw sourceFailure ? sourceFailure.error : fail(error);
+        }
+      });
     },
     async *copyOut(select, format, { signal } = {}) {
       throwIfAborted(signal);
-      const statement = copyOutStatement(select, format);
-      const stream = copyTo(statement);
-      const finished = Promise.withResolvers<void>();
+      const stream = copyTo(copyOutStatement(select, format));
+      const reader = Promise.withResolvers<void>();
       const started = Promise.withResolvers<void>();
-      const running = run(async (client) => {
+      const running = run((client) => {
         client.query(stream);
         started.resolve();
-        await finished.promise;
+        return reader.promise;
       });
       running.catch((error: unknown) => started.reject(error));
+      const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array, undefined>;
       let complete = false;
       try {
         await raceAbort(started.promise, signal);
-        for await (const chunk of stream) {
-          throwIfAborted(signal);
-          yield new Uint8Array(chunk);
+        for (;;) {
+          const next = await raceAbort(driven(chunks.next()), signal);
+          if (next.done) break;
+          yield new Uint8Array(next.value);
         }
         complete = true;
-      } catch (error) {
-        throw fail(error);
       } finally {
-        // A session in the middle of a COPY cannot be used again.
-        if (complete) finished.resolve();
-        else finished.reject(new Error('The reader left.'));
+        if (!complete && unread === 'drain') complete = await drain(chunks);
+        if (complete || stream.errored) reader.resolve();
+        else reader.reject(new ReaderLeft());
         await running.catch(() => undefined);
       }
     },

@@ -37,8 +37,10 @@ const parseBytea: Parse = (text) => {
 
 /** `2026-11-23 06:40:05.123456+00`, as the session's settings make it; infinity, BC and years over 9999 stay text. */
 const parseTimestamp: Parse = (text) => {
-  if (!/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/.test(text)) return text;
-  return new Date(text.slice(0, 23).replace('+00', '').replace(' ', 'T') + 'Z');
+  const match = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text);
+  if (!match) return text;
+  const [, day, time, fraction = ''] = match;
+  return new Date(`${day}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}Z`);
 };
 
 /** Object identifiers of the types that are not handed out as text: pg_type.dat of PostgreSQL. */

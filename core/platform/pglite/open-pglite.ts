@@ -41,8 +41,8 @@ export async function openPglite(options: OpenPgliteOptions): Promise<SqlDatabas
 /** A first start that is cut off must not leave half a database: it is made beside its place and then renamed. */
 async function createWhole(directory: string, start: (directory: string) => Promise<PgliteThread>): Promise<void> {
   try {
-    const names = await readdir(directory).catch((error: unknown): string[] => {
-      if (fileError(error, 'list', directory).code === 'FILE_NOT_FOUND') return [];
+    const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+      if (error.code === 'ENOENT') return [];
       throw error;
     });
     if (names.includes('PG_VERSION')) return;
@@ -60,7 +60,9 @@ async function createWhole(directory: string, start: (directory: string) => Prom
     await rm(directory, { recursive: true, force: true });
     await rename(fresh, directory);
   } catch (error) {
-    throw fileError(error, 'create the database', directory);
+    const failure = fileError(error, 'create the database', directory);
+    if (failure.code === 'DISK_FULL' || failure.code === 'CATALOG_UNREACHABLE') throw failure;
+    throw new GranaryError('CATALOG_UNREACHABLE', `${failure.message} ${ADVICE}`, failure.details, { cause: failure });
   }
 }
 

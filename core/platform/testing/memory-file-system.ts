@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { GranaryError } from '#core/kernel/index.ts';
 import type { ByteSource, FileEntry, FileSystem } from '../ports.ts';
 
@@ -108,10 +108,7 @@ export function createMemoryFileSystem(): MemoryFileSystem {
       const directory = resolve(path);
       assertPower(directory);
       if (!directories.has(directory)) throw fail('FILE_NOT_FOUND', directory);
-      const entry = (name: string, kind: FileEntry['kind']) => ({
-        name: name.slice(directory.length).replace('/', ''),
-        kind,
-      });
+      const entry = (name: string, kind: FileEntry['kind']) => ({ name: basename(name), kind });
       const within = (name: string) => name !== directory && dirname(name) === directory;
       return [
         ...[...names.keys()].filter(within).map((name) => entry(name, 'file')),
@@ -153,6 +150,10 @@ export function createMemoryFileSystem(): MemoryFileSystem {
         inode.durable = inode.live;
       }
       durableNames = new Map(names);
+      // A removal that was not synced comes undone, together with the folders it took.
+      for (const name of names.keys()) {
+        for (let parent = dirname(name); !directories.has(parent); parent = dirname(parent)) directories.add(parent);
+      }
       stepsLeft = Number.POSITIVE_INFINITY;
       freeBytes = undefined;
     },
