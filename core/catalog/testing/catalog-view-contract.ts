@@ -140,8 +140,14 @@ export function describeCatalogView(name: string, openDatabase: () => Promise<Sq
       const view = await open(world, database);
       const [first] = await fill(world, ['a']);
       await view.whenCaughtUp();
-      await world.catalog.updateAsset(first!, { name: 'b', tags: [] }, by);
+      // In one batch, to an asset of an earlier one: the rename comes last and must win.
+      const rows = { assetId: first!, schema: TEST_SCHEMA, sources: [] };
+      await world.catalog.commitSegments({ ...rows, parentVersion: 2, added: [testSegment(900)] }, by);
+      world.clock.advance(1);
+      const { updatedAt } = await world.catalog.updateAsset(first!, { name: 'b', tags: [] }, by);
       await view.whenCaughtUp();
+      const [renamed] = await database.query<{ updated_at: Date }>('SELECT updated_at FROM granary.data_assets');
+      expect(renamed!.updated_at.getTime()).toBe(updatedAt);
       const [, third] = await fill(world, ['a', 'c']);
       await view.whenCaughtUp();
       await world.catalog.removeAsset(third!, by);
