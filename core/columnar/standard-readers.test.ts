@@ -1,8 +1,8 @@
 import { BufferSource, EncodedPacketSink, Input, WEBM } from 'mediabunny';
-import { EncodedVideoChunk, VideoDecoder, type VideoFrame } from '@napi-rs/webcodecs';
 import { expect, test } from 'vitest';
 import { decodePalette } from './av1/index.ts';
 import { readSequenceSize } from './webm/sequence-size.ts';
+import { decodeByStandard } from './testing/standard-av1-decoder.ts';
 import { encodeOne, sampleBatch } from './testing/sample-table.ts';
 
 const segment = await encodeOne(sampleBatch(9000), 4096);
@@ -34,36 +34,11 @@ test('mediabunny reads one named track per column, whose packets are the units',
   }
 });
 
-async function decodeStandard(unit: Uint8Array): Promise<{ luma: Uint8Array; width: number; height: number }> {
-  const frames: VideoFrame[] = [];
-  const failures: unknown[] = [];
-  const decoder = new VideoDecoder({
-    output: (frame) => void frames.push(frame),
-    error: (error) => void failures.push(error),
-  });
-  const { width, height } = readSequenceSize(unit);
-  decoder.configure({ codec: 'av01.0.08M.08', codedWidth: width, codedHeight: height });
-  decoder.decode(new EncodedVideoChunk({ type: 'key', timestamp: 0, data: unit }));
-  await decoder.flush();
-  decoder.close();
-  expect(failures).toEqual([]);
-  const [frame] = frames;
-  const planes = new Uint8Array(frame!.allocationSize());
-  const [layout] = await frame!.copyTo(planes);
-  frame!.close();
-  const luma = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const start = layout!.offset + y * layout!.stride;
-    luma.set(planes.subarray(start, start + width), y * width);
-  }
-  return { luma, width, height };
-}
-
 test('a standard decoder reads every frame of a segment', async () => {
   for (const [rowGroup, group] of header.rowGroups.entries()) {
     for (const column of group.chunks.keys()) {
       const unit = unitOf(rowGroup, column);
-      const { luma, width, height } = await decodeStandard(unit);
+      const { luma, width, height } = await decodeByStandard(unit);
       expect(luma.length).toBe(width * height);
     }
   }
@@ -75,7 +50,7 @@ test('a standard decoder sees the pixels that our decoder sees', async () => {
     for (const [column, chunk] of group.chunks.entries()) {
       if (chunk.encoding.method !== 'integers' && chunk.encoding.method !== 'palette') continue;
       const unit = unitOf(rowGroup, column);
-      const { luma, width, height } = await decodeStandard(unit);
+      const { luma, width, height } = await decodeByStandard(unit);
       const { symbols, alphabet } = decodePalette(unit, { symbolCount: width * height, mapping: 'raw' });
       const shades = [...new Set(luma)].toSorted((a, b) => a - b);
       expect(shades.length).toBeLessThanOrEqual(alphabet);
