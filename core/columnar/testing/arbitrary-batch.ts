@@ -54,7 +54,8 @@ type Buffers = ConstructorParameters<typeof Data>[4];
 
 const TIME_UNITS = [TimeUnit.SECOND, TimeUnit.MILLISECOND, TimeUnit.MICROSECOND, TimeUnit.NANOSECOND];
 
-const flatTypes: readonly (() => DataType)[] = [
+/** One of every flat type that can be stored. */
+export const flatTypes: readonly (() => DataType)[] = [
   () => new Null(),
   () => new Bool(),
   () => new Int8(),
