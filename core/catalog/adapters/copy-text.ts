@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type Data, type DataType, type RecordBatch, TimeUnit, Type, Vector } from 'apache-arrow';
+import { type Data, type DataType, type RecordBatch, TimeUnit, Type } from 'apache-arrow';
 import {
   DATE_END_JULIAN_DAY,
   EPOCH_JULIAN_DAY,
@@ -7,6 +7,8 @@ import {
   microsecondsPerUnit,
   TIMESTAMP_END_JULIAN_DAY,
 } from './postgres-column.ts';
+import { readableValue } from './readable-value.ts';
+import { decimalText, readInteger } from './decimal-value.ts';
 
 /**
  * Rows of Arrow as COPY's text format (PostgreSQL manual, COPY, "Text Format"): one line a row, fields parted by tabs,
@@ -254,24 +256,6 @@ function putterOfDecimals(data: Data): PutValue {
   };
 }
 
-/** A two's complement integer of little-endian 32-bit words. */
-function readInteger(words: Uint32Array, start: number, wordCount: number): bigint {
-  const top = words[start + wordCount - 1]! | 0;
-  const isSmall = words.subarray(start + 1, start + wordCount).every((word) => word === 0);
-  if (isSmall) return BigInt(words[start]!);
-  let value = BigInt(top);
-  for (let i = wordCount - 2; i >= 0; i--) value = (value << 32n) | BigInt(words[start + i]!);
-  return value;
-}
-
-/** Plain decimal text of `unscaled / 10^scale`, with exactly `scale` digits after the point. */
-export function decimalText(unscaled: bigint, scale: number): string {
-  if (scale <= 0) return (unscaled * 10n ** BigInt(-scale)).toString();
-  const sign = unscaled < 0n ? '-' : '';
-  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
-  return `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
-}
-
 function putterOfText(data: Data): PutValue {
   const { valueOffsets, values } = data as Data & { values: Uint8Array };
   const start = Number(valueOffsets[0]);
@@ -369,19 +353,12 @@ function splitDays(value: bigint, unitsPerDay: number): { days: number; rest: nu
 }
 
 function putterOfJson(data: Data): PutValue {
-  const vector = new Vector([data]);
   const encoder = new TextEncoder();
   return (sink, row) => {
-    const text = encoder.encode(JSON.stringify(vector.get(row), jsonValue));
+    // JSON escapes U+0000, which the text type would refuse.
+    const text = encoder.encode(JSON.stringify(readableValue(data, row)));
     if (text.length > POSTGRES_VALUE_BYTES_MAX) return false;
     putEscaped(sink, text, 0, text.length);
     return true;
   };
-}
-
-/** Whole numbers keep their digits, bytes are hexadecimal; JSON escapes U+0000, which the text type would refuse. */
-function jsonValue(_key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
-  return value;
 }

@@ -4,6 +4,7 @@ import { Commit, type KeyValueStore, prefixRange, type Write } from '#core/platf
 import type { ColumnSummary, RowStore, SegmentFault, SegmentRef, WriteOptions, WriteTarget } from '../ports.ts';
 import { decodeEdgeChunk, encodeEdgeChunk } from './edge-chunk.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { countNulls } from './count-nulls.ts';
 import { countingBatches, projectBatch, projectSchema } from './project-batch.ts';
 import { plainBatch, plainSchema } from './plain-batch.ts';
 import { byteCountOf, splitBatch } from './split-batch.ts';
@@ -88,7 +89,7 @@ export function createEdgeRowStore({ store, clock, random }: EdgeRowStoreDeps): 
         const value = encodeEdgeChunk(key, schema, [piece]);
         if (chunkCount === 0) unsynced.push({ kind: 'put', key: RUNS + runId, value: new Uint8Array(0) });
         unsynced.push({ kind: 'put', key, value });
-        piece.data.children.forEach((column, i) => (nullCounts[i]! += column.nullCount));
+        piece.data.children.forEach((column, i) => (nullCounts[i]! += countNulls(column)));
         chunkCount++;
         rowCount += piece.numRows;
         byteCount += value.length;

@@ -47,11 +47,11 @@ function outermost(
 export function mayMatch(filter: ScanFilter, type: DataType, rows: RowsSummary): boolean {
   if (filter.op === 'is null') return rows.nullCount > 0;
   if (rows.nullCount >= rows.rowCount) return false;
-  if (filter.op === 'is not null') return true;
+  if (!('value' in filter || 'values' in filter)) return true;
   // A bound of text may have been cut and raised, so that strictness proves nothing: bounds always count as reached.
   const reachesMin = (value: StatisticsValue) => !isBelow(type, value, rows.min);
   const reachesMax = (value: StatisticsValue) => !isBelow(type, rows.max, value);
-  if (filter.op === 'in') return filter.values.some((value) => reachesMin(value) && reachesMax(value));
+  if ('values' in filter) return filter.values.some((value) => reachesMin(value) && reachesMax(value));
   if (filter.op === '=') return reachesMin(filter.value) && reachesMax(filter.value);
   return filter.op === '<' || filter.op === '<=' ? reachesMin(filter.value) : reachesMax(filter.value);
 }

@@ -46,6 +46,10 @@ export function byteCountOf(data: Data, rowStart: number, rowEnd: number): numbe
     }
     case Type.Struct:
       return data.children.reduce((total, child) => total + byteCountOf(child, rowStart, rowEnd), 0);
+    case Type.Union: {
+      const all = data.children.reduce((total, child) => total + byteCountOf(child, 0, child.length), 0);
+      return data.length === 0 ? 0 : Math.ceil(((data.length + all) / data.length) * rowCount);
+    }
     default:
       return data.length === 0 ? 0 : Math.ceil((data.values.byteLength / data.length) * rowCount);
   }
