@@ -1,0 +1,84 @@
+/**
+ * Symbol rates of the column codec against a general AV1 decoder, and value rates of whole integer columns. Prints what
+ * it finds; nothing here can fail for being slow.
+ */
+import {
+  decodeIntegerUnit,
+  decodePalette,
+  encodeIntegerUnit,
+  encodePalette,
+  type PaletteMapping,
+} from '#core/columnar/av1/index.ts';
+import { decodeByStandard } from '#core/columnar/testing/standard-av1-decoder.ts';
+import { seededRandom } from '#core/columnar/testing/seeded-random.ts';
+
+const SYMBOLS = 1 << 20;
+const REPEATS = 7;
+
+/** The best of several runs, in millions of items per second. */
+async function rate(items: number, work: () => unknown): Promise<number> {
+  let best = Infinity;
+  for (let i = 0; i < REPEATS; i++) {
+    const start = performance.now();
+    await work();
+    best = Math.min(best, performance.now() - start);
+  }
+  return items / best / 1000;
+}
+
+const random = seededRandom(1);
+const run8 = { value: 0 };
+interface SymbolSource {
+  readonly alphabet: number;
+  readonly mapping: PaletteMapping;
+  readonly next: () => number;
+}
+const SYMBOL_SOURCES: Readonly<Record<string, SymbolSource>> = {
+  'noise, 8 symbols': { alphabet: 8, mapping: 'rank', next: () => Math.floor(random() * 8) },
+  'skewed, 8 symbols': { alphabet: 8, mapping: 'rank', next: () => Math.floor(8 * random() ** 4) },
+  'runs, 8 symbols': {
+    alphabet: 8,
+    mapping: 'raw',
+    next: () => (run8.value = random() < 1 / 40 ? Math.floor(random() * 8) : run8.value),
+  },
+  'sparse, 2 symbols': { alphabet: 2, mapping: 'rank', next: () => (random() < 0.02 ? 1 : 0) },
+};
+
+const walk = { value: 0n };
+const INTEGER_SOURCES: Readonly<Record<string, (i: number) => bigint>> = {
+  walk: () => (walk.value += BigInt(Math.round((random() + random() + random() - 1.5) * 20))),
+  'timestamps with jitter': (i) => 1_700_000_000_000n + BigInt(i * 1000 + Math.round((random() - 0.5) * 60)),
+  'noise of 40 bits': () => BigInt(Math.floor(random() * 2 ** 40)),
+};
+
+/** Prints millions of symbols or values per second. */
+export async function run(): Promise<void> {
+  const symbolRates: Record<string, object> = {};
+  for (const [name, { alphabet, mapping, next }] of Object.entries(SYMBOL_SOURCES)) {
+    const symbols = Uint8Array.from({ length: SYMBOLS }, next);
+    const unit = encodePalette(symbols, { alphabet, mapping });
+    symbolRates[name] = {
+      'bits per symbol': rounded((unit.length * 8) / SYMBOLS, 3),
+      'our encoder M/s': rounded(await rate(SYMBOLS, () => encodePalette(symbols, { alphabet, mapping }))),
+      'our decoder M/s': rounded(await rate(SYMBOLS, () => decodePalette(unit, { symbolCount: SYMBOLS, mapping }))),
+      'dav1d in @napi-rs/webcodecs M/s': rounded(await rate(SYMBOLS, () => decodeByStandard(unit))),
+    };
+  }
+  console.table(symbolRates);
+  const integerRates: Record<string, object> = {};
+  for (const [name, next] of Object.entries(INTEGER_SOURCES)) {
+    const values = BigInt64Array.from({ length: SYMBOLS }, (_, i) => next(i));
+    const { unit, description } = encodeIntegerUnit(values)!;
+    const into = new BigInt64Array(values.length);
+    integerRates[name] = {
+      predictor: description.predictor,
+      ranker: description.ranker,
+      'bits per value': rounded((unit.length * 8) / SYMBOLS, 2),
+      'encode M/s': rounded(await rate(SYMBOLS, () => encodeIntegerUnit(values))),
+      'decode M/s': rounded(await rate(SYMBOLS, () => decodeIntegerUnit(unit, values.length, { into }))),
+    };
+  }
+  console.table(integerRates);
+}
+
+const rounded = (value: number, digits = 0): number => Number(value.toFixed(digits));
