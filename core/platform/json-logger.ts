@@ -2,12 +2,18 @@ import type { Clock, Logger } from '#core/kernel/index.ts';
 
 /**
  * A logger that hands one line of JSON a call, newline included, to `write`: `time` (ISO 8601), `level`, `message`, then
- * the fields. Fields that JSON cannot carry are written as text, so that logging never fails.
+ * the fields. Fields that JSON cannot carry are written as text or left out, so that logging never fails.
  */
 export function createJsonLogger(deps: { clock: Clock; write: (line: string) => void }): Logger {
   const log = (level: 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>) => {
     const line = { ...fields, time: new Date(deps.clock.now()).toISOString(), level, message };
-    deps.write(`${JSON.stringify(line, jsonSafe)}\n`);
+    let text: string;
+    try {
+      text = JSON.stringify(line, jsonSafe);
+    } catch {
+      text = JSON.stringify({ time: line.time, level, message, fields: 'cannot be written as JSON' });
+    }
+    deps.write(`${text}\n`);
   };
   return {
     info: (message, fields) => log('info', message, fields),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres, type PostgresServer } from '#tests/support/postgres.ts';
 import { openCatalogDatabase } from './open-catalog-database.ts';
 import { openPostgres } from './open-postgres.ts';
-import { describeSqlDatabase } from './testing/sql-database-contract.ts';
+import { describeSqlDatabase, expectClosed } from './testing/sql-database-contract.ts';
 
 let server: PostgresServer;
 beforeAll(async () => {
@@ -66,7 +66,7 @@ describe('a server', () => {
     const database = await openPostgres(server.url);
     await database.close();
     await database.close();
-    await expect(database.query('SELECT 1')).rejects.toMatchObject({ code: 'CATALOG_UNREACHABLE' });
+    await expectClosed(database);
   });
 });
 

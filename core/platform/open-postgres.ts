@@ -263,9 +263,13 @@ function createConnection(
       throwIfAborted(signal);
       const stream = copyTo(copyOutStatement(select, format));
       const reader = Promise.withResolvers<void>();
+      // Nobody waits for it when the session cannot be had.
+      reader.promise.catch(() => undefined);
+      let isStarted = false;
       const started = Promise.withResolvers<void>();
       const running = run((client) => {
         client.query(stream);
+        isStarted = true;
         started.resolve();
         return reader.promise;
       });
@@ -281,7 +285,7 @@ function createConnection(
         }
         complete = true;
       } finally {
-        if (!complete && unread === 'drain') complete = await drain(chunks);
+        if (!complete && isStarted && unread === 'drain') complete = await drain(chunks);
         if (complete || stream.errored) reader.resolve();
         else reader.reject(new ReaderLeft());
         await running.catch(() => undefined);

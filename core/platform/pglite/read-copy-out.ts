@@ -55,10 +55,8 @@ export async function* readCopyOut(
     if (spill) yield* readSpill(spill, signal);
   } finally {
     Atomics.store(flow, FLOW_ABANDONED, 1);
-    void copied.then(
-      (spill) => spill && closeFile(spill.fd),
-      () => undefined,
-    );
+    // A failure was reported above, or concerns a result that nobody wants any more.
+    copied.then((spill) => spill && closeFile(spill.fd)).catch(() => undefined);
   }
 }
 

@@ -7,6 +7,18 @@ export interface SqlDatabaseUnderTest {
   close(): Promise<void>;
 }
 
+/** What a database keeps once it is closed. */
+export async function expectClosed(database: SqlDatabase): Promise<void> {
+  const calls = [
+    () => database.query('SELECT 1'),
+    () => database.exec('SELECT 1'),
+    () => database.transaction(async () => undefined),
+    () => database.copyIn('t', ['id'], [toUtf8('1\n')]),
+    () => database.copyOut('SELECT 1', 'text')[Symbol.asyncIterator]().next(),
+  ];
+  for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'CATALOG_UNREACHABLE' });
+}
+
 /** What both engines keep. The schema `t` is made anew for each test. */
 export function describeSqlDatabase(name: string, open: () => Promise<SqlDatabaseUnderTest>): void {
   describe(`${name}`, () => {
@@ -194,6 +206,8 @@ export function describeSqlDatabase(name: string, open: () => Promise<SqlDatabas
       await expect(nested).rejects.toMatchObject({ code: 'INTERNAL' });
       const leaked = await database.transaction(async (connection) => connection);
       await expect(leaked.query('SELECT 1')).rejects.toMatchObject({ code: 'INTERNAL' });
+      const copying = leaked.copyOut('SELECT 1', 'text')[Symbol.asyncIterator]().next();
+      await expect(copying).rejects.toMatchObject({ code: 'INTERNAL' });
     });
 
     test('rows are copied in from chunks that end anywhere', async () => {
