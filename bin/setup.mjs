@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const NODE_MAJOR_MIN = 24;
+/** With npm's own patience, package after package, a machine without a network would be told so after ten minutes. */
+const RETRY_FLAGS = ['--fetch-retries=1', '--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=500'];
 /** npm names the cause first and then explains itself at length. */
 const NPM_OUTPUT_LINES_SHOWN = 25;
 
@@ -48,7 +50,14 @@ function isInstalled(locked) {
 async function installPackages(locked) {
   const finish = showProgress('Setting up Granary: installing packages');
   const kinds = ['--include=dev', '--include=optional'];
-  const { exitCode, output } = await runNpm(['install', '--no-save', '--no-audit', '--no-fund', ...kinds]);
+  const { exitCode, output } = await runNpm([
+    'install',
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    ...kinds,
+    ...RETRY_FLAGS,
+  ]);
   finish();
   if (exitCode === 0 && isInstalled(locked)) return;
   const lines = output.trimEnd().split('\n').slice(0, NPM_OUTPUT_LINES_SHOWN);
