@@ -177,6 +177,19 @@ describe('a damaged store is STORE_DAMAGED and names its folder', () => {
     await expect(read()).rejects.toEqual(damaged());
   });
 
+  test('a flipped bit in a table is found by the read that meets it', async () => {
+    const { table } = await fill();
+    const bytes = await readFile(table);
+    bytes[bytes.length >> 1]! ^= 1;
+    await writeFile(table, bytes);
+    const store = await openLevelStore(directory);
+    const keys = Array.from({ length: 12 }, (_, i) => `k${i}`);
+    const outcomes = await Promise.allSettled(keys.map((key) => store.get(key)));
+    await expect(store.getMany(keys)).rejects.toEqual(damaged());
+    await store.close();
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([{ status: 'rejected', reason: damaged() }]);
+  });
+
   test('a torn end of the log is what a crash leaves: the commits before it are there', async () => {
     await fill();
     const store = await openLevelStore(directory);

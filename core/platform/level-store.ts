@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import { ClassicLevel } from 'classic-level';
 import { asGranaryError, GranaryError, throwIfAborted } from '#core/kernel/index.ts';
 import type { AbortOptions } from '#core/kernel/index.ts';
@@ -64,15 +65,19 @@ function createStore(database: Database, directory: string): KeyValueStore {
     }
   };
   return {
-    get: (key) => attempt(async () => plain(await database.get(key))),
-    getMany: (keys) => attempt(async () => (await database.getMany([...keys])).map(plain)),
+    get: (key) => attempt(async () => unseal(key, await database.get(key), directory)),
+    getMany: (keys) =>
+      attempt(async () => {
+        const values = await database.getMany([...keys]);
+        return values.map((value, i) => unseal(keys[i]!, value, directory));
+      }),
     entries: (range, options) => entries(database, directory, range, options),
     write: (commit, { sync }) =>
       attempt(() =>
         database.batch(
           commit.writes.map((write) =>
             write.kind === 'put'
-              ? { type: 'put' as const, key: write.key, value: write.value }
+              ? { type: 'put' as const, key: write.key, value: seal(write.key, write.value) }
               : { type: 'del' as const, key: write.key },
           ),
           { sync },
@@ -103,7 +108,7 @@ async function* entries(
       if (found.length === 0) return;
       for (const [key, value] of found) {
         throwIfAborted(signal);
-        yield [key, plain(value)];
+        yield [key, unseal(key, value, directory)];
       }
     }
   } catch (error) {
@@ -113,11 +118,30 @@ async function* entries(
   }
 }
 
-/** LevelDB hands out Buffers, whose `slice` and `toJSON` differ from what a Uint8Array promises. */
-function plain(value: Uint8Array): Uint8Array;
-function plain(value: Uint8Array | undefined): Uint8Array | undefined;
-function plain(value: Uint8Array | undefined): Uint8Array | undefined {
-  return value && new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+/** LevelDB reads without comparing its own checksums, and its driver offers no way to ask for it. */
+const CHECKSUM_BYTES = 4;
+
+/** The value as it is stored: the bytes, then CRC-32 of key and bytes, little endian. */
+function seal(key: string, value: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(value.length + CHECKSUM_BYTES);
+  sealed.set(value);
+  new DataView(sealed.buffer).setUint32(value.length, crc32(value, crc32(key)), true);
+  return sealed;
+}
+
+/** Errors: `STORE_DAMAGED` when the bytes are not those that were stored under the key. */
+function unseal(key: string, sealed: Uint8Array, directory: string): Uint8Array;
+function unseal(key: string, sealed: Uint8Array | undefined, directory: string): Uint8Array | undefined;
+function unseal(key: string, sealed: Uint8Array | undefined, directory: string): Uint8Array | undefined {
+  if (!sealed) return undefined;
+  const byteCount = sealed.length - CHECKSUM_BYTES;
+  // A view of its own: LevelDB hands out Buffers, whose `slice` and `toJSON` differ from what a Uint8Array promises.
+  const value = byteCount < 0 ? undefined : new Uint8Array(sealed.buffer, sealed.byteOffset, byteCount);
+  const stored = value && new DataView(sealed.buffer, sealed.byteOffset).getUint32(byteCount, true);
+  if (!value || stored !== crc32(value, crc32(key))) {
+    throw damaged(directory, `the entry ${JSON.stringify(key)} does not match its checksum`);
+  }
+  return value;
 }
 
 const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : '');
