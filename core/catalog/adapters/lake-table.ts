@@ -138,7 +138,7 @@ function viewStatements(target: WriteTarget, table: LakeTable): string {
     taken.add(name);
     return `c${i} AS ${quoteIdentifier(name)}`;
   });
-  return `DROP VIEW IF EXISTS ${view};
+  return `DROP VIEW IF EXISTS ${view} CASCADE;
     CREATE VIEW ${view} AS SELECT ${columns.join(', ')} FROM ${lakeTableName(table)} WHERE _row < (
       SELECT coalesce(sum(row_count), 0)::bigint FROM lake.applied WHERE asset_id = '${uuidText(target.assetId)}');`;
 }
