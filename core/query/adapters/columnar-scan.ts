@@ -55,7 +55,13 @@ export function openColumnarScan(
   plan: ScanPlan,
   isCancelled: () => boolean,
 ): ColumnarScan {
-  const counts: ScanCounts = { rowGroups: 0, rowGroupsSkipped: 0, bytesRead: 0, chunksCached: 0, decodeMilliseconds: 0 };
+  const counts: ScanCounts = {
+    rowGroups: 0,
+    rowGroupsSkipped: 0,
+    bytesRead: 0,
+    chunksCached: 0,
+    decodeMilliseconds: 0,
+  };
   const wanted = wantedRowGroups(reader, asset, plan, counts, isCancelled);
   const pending = new Map<string, PendingDecode>();
   const counted = new Set<string>();
@@ -145,7 +151,8 @@ function wantedRowGroups(
       counts.rowGroups += 1;
       const columns = chunks.map((chunk) => chunk.statistics);
       if (!needed || !plan.needs({ rowCount, columns })) counts.rowGroupsSkipped += 1;
-      else wanted.push({ segmentId, path, rowGroup, rowCount, chunkByteCounts: chunks.map((chunk) => chunk.byteCount) });
+      else
+        wanted.push({ segmentId, path, rowGroup, rowCount, chunkByteCounts: chunks.map((chunk) => chunk.byteCount) });
     }
   }
   return wanted;

@@ -18,7 +18,8 @@ function owned(column: ScanColumn): { column: ScanColumn; transfer: ArrayBuffer[
   };
   const { values } = column;
   const validity = column.validity && own(column.validity);
-  if (values.kind === 'fixed') return { column: { ...column, validity, values: { ...values, bytes: own(values.bytes) } }, transfer };
+  if (values.kind === 'fixed')
+    return { column: { ...column, validity, values: { ...values, bytes: own(values.bytes) } }, transfer };
   const texts = { offsets: own(values.offsets), bytes: own(values.bytes) };
   const moved = values.kind === 'text' ? { ...values, ...texts } : { ...values, ...texts, codes: own(values.codes) };
   return { column: { ...column, validity, values: moved }, transfer };

@@ -1,14 +1,17 @@
-import type { RecordBatch, Schema } from 'apache-arrow';
-import { RecordBatchReader } from 'apache-arrow';
-import { type AbortOptions, GranaryError, raceAbort, throwIfAborted } from '#core/kernel/index.ts';
-import type { ScanRequest } from '#core/catalog/index.ts';
+import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type RecordBatch, RecordBatchReader, type Schema } from 'apache-arrow';
+import { type AbortOptions, GranaryError, throwIfAborted } from '#core/kernel/index.ts';
 import { createIpcEncoder } from '../ipc-stream.ts';
-import type { AssetResolver, QueryableAsset, QueryEngine, QueryExplanation, QueryRequest, QueryResult } from '../ports.ts';
+import type { AssetResolver, QueryEngine, QueryExplanation, QueryRequest, QueryResult } from '../ports.ts';
 import { type EngineThread, startEngineThread } from './engine-thread.ts';
-import { type AssetMessage, BATCHES_IN_FLIGHT_MAX, type EngineThreadData, type FromWork } from './query-messages.ts';
-import { resolveAssets, type ResolvedAsset } from './resolve-assets.ts';
+import type { AssetMessage, EngineThreadData } from './query-messages.ts';
+import { type ResolvedAsset, resolveAssets } from './resolve-assets.ts';
+import { sendRows } from './send-rows.ts';
 import { createSlots } from './slots.ts';
-import { openWorkChannel, type WorkChannel } from './work-channel.ts';
+import { openWorkChannel, type WorkChannel, type WorkChannelOptions } from './work-channel.ts';
 
 /**
  * Queries open at once; more wait for their turn. Each may hold one of the four threads that Node has for files and
@@ -20,205 +23,184 @@ export const QUERIES_OPEN_MAX = 3;
 export const CANCEL_MILLISECONDS_MAX = 5000;
 
 /** How long closing waits for the queries that still run. */
-const CLOSE_MILLISECONDS_MAX = 5000;
+export const CLOSE_MILLISECONDS_MAX = 5000;
 
 export type DuckdbEngineOptions = EngineThreadData;
 
-/** An engine that can be asked to write Parquet as well. */
-export interface DuckdbEngine extends QueryEngine {}
+export interface DuckdbEngine extends QueryEngine {
+  /** The rows as one Parquet file with zstd, in chunks. What Parquet has no type for is written as text. */
+  writeParquet(
+    schema: Schema,
+    batches: AsyncIterable<RecordBatch>,
+    options?: AbortOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Bytes that each column takes in that file: what the columns of a segment are measured against. */
+  parquetBaseline(
+    schema: Schema,
+    batches: AsyncIterable<RecordBatch>,
+    options?: AbortOptions,
+  ): Promise<readonly number[]>;
+}
 
 /**
  * DuckDB behind the port: on a thread of its own, started by the first query, in a fresh database for each query that
- * can open no file and change no setting. Errors: those of the port.
+ * can open no file and change no setting. A thread that dies fails its queries and is replaced by the next one.
  */
 export function createDuckdbEngine(options: DuckdbEngineOptions): DuckdbEngine {
   const slots = createSlots(QUERIES_OPEN_MAX);
+  const closing = new AbortController();
   let thread: EngineThread | undefined;
-  let closed = false;
 
   const liveThread = (): EngineThread => {
-    if (closed) throw new GranaryError('CANCELLED', 'The engine was closed.');
-    if (!thread) {
-      const started = startEngineThread(options);
-      thread = started;
-      started.died.catch(() => replace(started));
-    }
-    return thread;
+    if (thread) return thread;
+    const started = startEngineThread(options);
+    thread = started;
+    started.died.catch(() => {
+      if (thread === started) thread = undefined;
+    });
+    return started;
   };
 
-  /** The next query starts another thread. */
-  const replace = (stuck: EngineThread): void => {
-    if (thread === stuck) thread = undefined;
+  /** Takes a place and starts a piece of work in it; the place is free again when the work has ended. */
+  const open = async (order: WorkChannelOptions['order'], { signal: outer }: AbortOptions): Promise<WorkChannel> => {
+    const signal = outer ? AbortSignal.any([outer, closing.signal]) : closing.signal;
+    throwIfAborted(signal);
+    const release = await slots.acquire({ signal });
+    try {
+      const own = liveThread();
+      const onStuck = () => {
+        if (thread === own) thread = undefined;
+        own.retire();
+        release();
+      };
+      const channel = openWorkChannel({
+        thread: own,
+        order,
+        signal,
+        cancelMilliseconds: CANCEL_MILLISECONDS_MAX,
+        onStuck,
+      });
+      void channel.ended.then(release);
+      return channel;
+    } catch (error) {
+      release();
+      throw error;
+    }
   };
+
+  /** Writes a file that its caller removes, and returns the bytes of each column in it. */
+  const writeFile = async (
+    path: string,
+    schema: Schema,
+    batches: AsyncIterable<RecordBatch>,
+    { signal }: AbortOptions,
+  ): Promise<readonly number[]> => {
+    const channel = await open((port) => ({ kind: 'parquet', schema: schemaBytes(schema), path, port }), { signal });
+    try {
+      await sendRows(channel, 0, batches);
+      return (await channel.expect('written')).columnByteCounts;
+    } catch (error) {
+      channel.cancel();
+      throw error;
+    } finally {
+      await channel.ended;
+    }
+  };
+  const temporaryPath = () => join(options.temporaryFolder, `${randomBytes(8).toString('hex')}.parquet`);
 
   return {
     async run(request, resolver, { signal } = {}) {
-      throwIfAborted(signal);
-      const release = await slots.acquire({ signal });
+      const channel = await open((port, cancelled) => ({ kind: 'query', sql: request.sql, cancelled, port }), {
+        signal,
+      });
       try {
-        const own = liveThread();
-        return await startQuery({ request, resolver, signal, thread: own, release, giveUp: () => giveUp(own) });
+        return await startQuery(channel, request, resolver);
       } catch (error) {
-        release();
+        channel.cancel();
         throw error;
       }
     },
+    async *writeParquet(schema, batches, { signal } = {}) {
+      const path = temporaryPath();
+      try {
+        await writeFile(path, schema, batches, { signal });
+        for await (const chunk of createReadStream(path, { signal })) yield chunk as Uint8Array;
+      } finally {
+        await rm(path, { force: true });
+      }
+    },
+    async parquetBaseline(schema, batches, { signal } = {}) {
+      const path = temporaryPath();
+      try {
+        return await writeFile(path, schema, batches, { signal });
+      } finally {
+        await rm(path, { force: true });
+      }
+    },
     async [Symbol.asyncDispose]() {
-      closed = true;
+      closing.abort(new GranaryError('CANCELLED', 'The engine was closed.'));
       await thread?.close(CLOSE_MILLISECONDS_MAX);
     },
   };
-
-  function giveUp(stuck: EngineThread): void {
-    replace(stuck);
-    stuck.retire();
-  }
-}
-
-interface StartQuery {
-  readonly request: QueryRequest;
-  readonly resolver: AssetResolver;
-  readonly signal: AbortSignal | undefined;
-  readonly thread: EngineThread;
-  readonly release: () => void;
-  readonly giveUp: () => void;
 }
 
 /** Takes a query to the point where its schema is known. */
-async function startQuery({ request, resolver, signal, thread, release, giveUp }: StartQuery): Promise<QueryResult> {
-  const cancelled = new Int32Array(new SharedArrayBuffer(4));
-  const port = thread.send((workPort) => ({ kind: 'query', sql: request.sql, cancelled, port: workPort }));
-  const channel = openWorkChannel(port, thread.died);
-  const loading = new AbortController();
-  const cancel = (): void => {
-    Atomics.store(cancelled, 0, 1);
-    channel.send({ kind: 'cancel' });
-    loading.abort();
-    const timer = setTimeout(giveUp, CANCEL_MILLISECONDS_MAX).unref();
-    void channel.ended.then(() => clearTimeout(timer));
-  };
-  signal?.addEventListener('abort', cancel, { once: true });
-  void channel.ended.then(() => {
-    signal?.removeEventListener('abort', cancel);
-    port.close();
-    release();
-  });
-  const next = (): Promise<FromWork> => raceAbort(channel.next(), signal);
-  try {
-    const names = await expect(next, 'names');
-    const assets = names.listTables ? [] : await resolveAssets(names.names, resolver, request.asOf);
-    if (names.listTables) channel.send({ kind: 'tables', names: await resolver.names() });
-    else channel.send({ kind: 'assets', assets: assets.map(describe) });
-    let message = await next();
-    if (message.kind === 'load') {
-      for (const { asset, request: scan } of message.loads) {
-        const from = assets[asset]!.asset;
-        await sendRows(channel, next, asset, from, scan, { signal: signal ? AbortSignal.any([signal, loading.signal]) : loading.signal });
-      }
-      message = await next();
+async function startQuery(channel: WorkChannel, request: QueryRequest, resolver: AssetResolver): Promise<QueryResult> {
+  const { names, listTables } = await channel.expect('names');
+  const assets = listTables ? [] : await resolveAssets(names, resolver, request.asOf);
+  if (listTables) channel.send({ kind: 'tables', names: await resolver.names() });
+  else channel.send({ kind: 'assets', assets: assets.map(describe) });
+  let message = await channel.next();
+  if (message.kind === 'load') {
+    for (const { asset: number, request: scan } of message.loads) {
+      await sendRows(channel, number, assets[number]!.asset.scan(scan, { signal: channel.signal }));
     }
-    if (message.kind !== 'schema') throw unexpected(message);
-    return openResult(channel, next, message.bytes, assets, cancel);
-  } catch (error) {
-    if (!signal?.aborted) cancel();
-    throw error;
+    message = await channel.next();
   }
+  if (message.kind !== 'schema') throw outOfTurn(message.kind);
+  return openResult(channel, message.bytes, assets);
 }
 
-const unexpected = (message: FromWork): GranaryError =>
-  new GranaryError('INTERNAL', `The engine sent a message "${message.kind}" out of turn.`);
-
-async function expect<Kind extends FromWork['kind']>(
-  next: () => Promise<FromWork>,
-  kind: Kind,
-): Promise<Extract<FromWork, { kind: Kind }>> {
-  const message = await next();
-  if (message.kind !== kind) throw unexpected(message);
-  return message as Extract<FromWork, { kind: Kind }>;
-}
+const outOfTurn = (kind: string): GranaryError =>
+  new GranaryError('INTERNAL', `The engine sent a message "${kind}" out of turn.`);
 
 function describe({ viewName, asset }: ResolvedAsset): AssetMessage {
   const { name, storageFormat, schema, segments, segmentPath } = asset;
-  const isSent = segmentPath === undefined;
+  const own = segmentPath
+    ? segments.map(({ id, rowCount, columns }) => ({ id, rowCount, columns, path: segmentPath(id) }))
+    : [];
   return {
     viewName,
     name,
     storageFormat,
     schema: schemaBytes(schema),
     rowCount: segments.reduce((sum, segment) => sum + segment.rowCount, 0),
-    isSent,
-    segments: isSent
-      ? []
-      : segments.map(({ id, rowCount, columns }) => ({ id, rowCount, columns, path: segmentPath(id) })),
+    isSent: segmentPath === undefined,
+    segments: own,
   };
 }
 
-function schemaBytes(schema: Schema): Uint8Array {
-  return createIpcEncoder(schema).start();
-}
+const schemaBytes = (schema: Schema): Uint8Array => createIpcEncoder(schema).start();
 
-/** Sends the rows of an asset, never more than a few batches ahead of the engine. */
-async function sendRows(
-  channel: WorkChannel,
-  next: () => Promise<FromWork>,
-  number: number,
-  asset: QueryableAsset,
-  request: ScanRequest,
-  options: AbortOptions,
-): Promise<void> {
-  let inFlight = 0;
-  const stored = async () => {
-    await expect(next, 'stored');
-    inFlight -= 1;
-  };
-  for await (const batch of asset.scan(request, options)) {
-    if (batch.numRows === 0) continue;
-    if (inFlight >= BATCHES_IN_FLIGHT_MAX) await stored();
-    const encoder = createIpcEncoder(batch.schema);
-    const bytes = Buffer.concat([encoder.start(), encoder.batch(batch)]);
-    const own = new Uint8Array(bytes);
-    channel.send({ kind: 'rows', asset: number, bytes: own }, [own.buffer]);
-    inFlight += 1;
-  }
-  channel.send({ kind: 'rows end', asset: number });
-  while (inFlight > 0) await stored();
-}
-
-function openResult(
-  channel: WorkChannel,
-  next: () => Promise<FromWork>,
-  bytes: Uint8Array,
-  assets: readonly ResolvedAsset[],
-  cancel: () => void,
-): QueryResult {
+function openResult(channel: WorkChannel, bytes: Uint8Array, assets: readonly ResolvedAsset[]): QueryResult {
   const { schema } = RecordBatchReader.from(bytes).open();
   let explanation: QueryExplanation | undefined;
-  let started = false;
-  let ended = false;
   async function* batches(): AsyncGenerator<RecordBatch> {
-    if (started) throw new GranaryError('INTERNAL', 'The rows of a query can be read once.');
-    started = true;
     try {
       for (;;) {
-        const message = await next();
+        const message = await channel.next();
         if (message.kind === 'end') {
           ({ explanation } = message);
-          break;
+          return;
         }
-        if (message.kind !== 'batch') throw unexpected(message);
+        if (message.kind !== 'batch') throw outOfTurn(message.kind);
         channel.send({ kind: 'credit' });
         yield readBatch(bytes, message.bytes);
       }
-      ended = true;
     } finally {
-      if (!ended) close();
+      if (!explanation) channel.cancel();
     }
   }
-  const close = () => {
-    if (ended) return;
-    ended = true;
-    cancel();
-  };
   return {
     schema,
     assets: assets.map(({ asset: { id, name, version } }) => ({ id, name, version })),
@@ -228,7 +210,7 @@ function openResult(
       throw new GranaryError('INTERNAL', 'A query explains itself once its rows have been read.');
     },
     async [Symbol.asyncDispose]() {
-      close();
+      if (!explanation) channel.cancel();
       await channel.ended;
     },
   };

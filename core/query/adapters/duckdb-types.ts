@@ -47,7 +47,12 @@ export function engineTypeOf(type: DataType): EngineType {
   if (DataType.isTimestamp(type)) {
     if (type.unit === TimeUnit.NANOSECOND) return fixed('TIMESTAMP_NS', 8);
     if (type.timezone) return fixed('TIMESTAMP WITH TIME ZONE', 8);
-    return fixed({ [TimeUnit.SECOND]: 'TIMESTAMP_S', [TimeUnit.MILLISECOND]: 'TIMESTAMP_MS', [TimeUnit.MICROSECOND]: 'TIMESTAMP' }[type.unit], 8);
+    return fixed(
+      { [TimeUnit.SECOND]: 'TIMESTAMP_S', [TimeUnit.MILLISECOND]: 'TIMESTAMP_MS', [TimeUnit.MICROSECOND]: 'TIMESTAMP' }[
+        type.unit
+      ],
+      8,
+    );
   }
   if (DataType.isDuration(type)) return type.unit === TimeUnit.NANOSECOND ? fixed('BIGINT', 8) : fixed('INTERVAL', 16);
   if (DataType.isInterval(type)) return fixed('INTERVAL', 16);

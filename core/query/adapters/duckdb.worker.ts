@@ -3,6 +3,7 @@ import { GranaryError } from '#core/kernel/index.ts';
 import { createColumnCache } from './column-cache.ts';
 import { createDecodePool, type DecodePool } from './decode-pool.ts';
 import { type EngineInstance, openEngineInstance } from './engine-instance.ts';
+import { runParquetWork } from './parquet-work.ts';
 import type { EngineOrder, EngineThreadData } from './query-messages.ts';
 import { runQueryWork } from './query-work.ts';
 import { createSegmentReader } from './segment-reader.ts';
@@ -58,7 +59,8 @@ async function close(): Promise<void> {
 port.on('message', (order: EngineOrder) => {
   if (order.kind === 'query') {
     track(runQueryWork({ cache, reader, pool, openInstance, threadCount: data.threadCount }, order));
-  } else if (order.kind === 'close') void close();
+  } else if (order.kind === 'parquet') track(runParquetWork(data, order));
+  else if (order.kind === 'close') void close();
 });
 
 openSpare();

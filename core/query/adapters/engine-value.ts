@@ -35,11 +35,15 @@ export function engineValueJson(value: DuckDBValue): string {
     return `[${value.items.map(engineValueJson).join(',')}]`;
   }
   if (value instanceof DuckDBStructValue) {
-    const entries = Object.entries(value.entries).map(([name, item]) => `${JSON.stringify(name)}:${engineValueJson(item)}`);
+    const entries = Object.entries(value.entries).map(
+      ([name, item]) => `${JSON.stringify(name)}:${engineValueJson(item)}`,
+    );
     return `{${entries.join(',')}}`;
   }
   if (value instanceof DuckDBMapValue) {
-    const entries = value.entries.map(({ key, value: item }) => `${JSON.stringify(engineValueText(key))}:${engineValueJson(item)}`);
+    const entries = value.entries.map(
+      ({ key, value: item }) => `${JSON.stringify(engineValueText(key))}:${engineValueJson(item)}`,
+    );
     return `{${entries.join(',')}}`;
   }
   if (value instanceof DuckDBUnionValue) return engineValueJson(value.value);

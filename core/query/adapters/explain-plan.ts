@@ -11,11 +11,44 @@ export interface PlanNode {
 /** The optimised plan of a SELECT. Errors: `SQL_INVALID` with the engine's message. */
 export async function explainPlan(connection: DuckDBConnection, select: string): Promise<readonly PlanNode[]> {
   try {
-    const reader = await connection.runAndReadAll(`EXPLAIN (FORMAT json) ${select}`);
-    return JSON.parse(String(reader.getRows()[0]?.[1])) as PlanNode[];
+    return await readPlan(connection, `EXPLAIN (FORMAT json) ${select}`);
   } catch (error) {
-    throw engineError(error, false);
+    // The message shows the line at fault: it should be the caller's, without the EXPLAIN before it.
+    await connection.prepare(select).catch((own: unknown) => {
+      throw engineError(own, 'plan');
+    });
+    throw engineError(error, 'plan');
   }
+}
+
+/** Runs the SELECT and gives its plan with the rows and the time of each step. Errors: `QUERY_FAILED`. */
+export async function analysePlan(connection: DuckDBConnection, select: string): Promise<readonly PlanNode[]> {
+  const [root] = (await readPlan(connection, `EXPLAIN (ANALYZE, FORMAT json) ${select}`)) as readonly AnalysedNode[];
+  return root ? root.children.map(analysedNode) : [];
+}
+
+interface AnalysedNode {
+  readonly operator_name?: string;
+  readonly operator_cardinality?: number;
+  readonly operator_timing?: number;
+  readonly extra_info: PlanNode['extra_info'];
+  readonly children: readonly AnalysedNode[];
+}
+
+const analysedNode = (node: AnalysedNode): PlanNode => ({
+  name: node.operator_name ?? '',
+  children: node.children.map(analysedNode),
+  extra_info: {
+    ...node.extra_info,
+    Rows: String(node.operator_cardinality ?? 0),
+    Milliseconds: ((node.operator_timing ?? 0) * 1000).toFixed(3),
+  },
+});
+
+async function readPlan(connection: DuckDBConnection, explain: string): Promise<readonly PlanNode[]> {
+  const reader = await connection.runAndReadAll(explain);
+  const plan: unknown = JSON.parse(String(reader.getRows()[0]?.[1]));
+  return (Array.isArray(plan) ? plan : [plan]) as PlanNode[];
 }
 
 const ORDER_FREE = /GROUP_BY|AGGREGATE|ORDER_BY|TOP_N|WINDOW/;

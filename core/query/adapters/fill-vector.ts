@@ -80,7 +80,9 @@ function fillTexts(
     if (length > longest) longest = length;
   }
   const { low, high } =
-    longest > INLINE_BYTES_MAX ? place(vector, bytes.subarray(first, offsets[rowStart + rowCount]!)) : { low: 0, high: 0 };
+    longest > INLINE_BYTES_MAX
+      ? place(vector, bytes.subarray(first, offsets[rowStart + rowCount]!))
+      : { low: 0, high: 0 };
   for (let row = 0; row < rowCount; row++) {
     const start = offsets[rowStart + row]!;
     const length = offsets[rowStart + row + 1]! - start;

@@ -7,19 +7,28 @@ export interface Inbox {
   /** The next message. Errors: `CANCELLED`. */
   next(): Promise<ToWork>;
   readonly cancelled: boolean;
+  /** Stops listening; the work is over. */
+  close(): void;
 }
 
-/** Listens on the port; `onCancel` is called as soon as the message arrives, whatever the work is at. */
-export function openInbox(port: MessagePort, onCancel: () => void): Inbox {
+/** An interrupt that comes just before the engine starts to run is lost, so it is repeated until the work has ended. */
+const INTERRUPT_MILLISECONDS = 50;
+
+/** Listens on the port; `interrupt` is called when the message to cancel arrives, whatever the work is at, and
+ * again and again until the work closes the inbox. */
+export function openInbox(port: MessagePort, interrupt: () => void): Inbox {
   const waiting: ToWork[] = [];
   let taker: PromiseWithResolvers<ToWork> | undefined;
   let cancelled = false;
+  let closed = false;
+  let repeat: NodeJS.Timeout | undefined;
   const cancel = () => {
-    if (cancelled) return;
+    if (cancelled || closed) return;
     cancelled = true;
     taker?.reject(new GranaryError('CANCELLED', 'The query was cancelled.'));
     taker = undefined;
-    onCancel();
+    interrupt();
+    repeat = setInterval(interrupt, INTERRUPT_MILLISECONDS);
   };
   port.on('message', (message: ToWork) => {
     if (message.kind === 'cancel') cancel();
@@ -40,6 +49,11 @@ export function openInbox(port: MessagePort, onCancel: () => void): Inbox {
     },
     get cancelled() {
       return cancelled;
+    },
+    close() {
+      closed = true;
+      clearInterval(repeat);
+      port.close();
     },
   };
 }

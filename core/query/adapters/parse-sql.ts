@@ -16,9 +16,13 @@ export interface ParsedStatement extends CheckedStatement {
 export async function parseSql(connection: DuckDBConnection, sql: string): Promise<ParsedStatement> {
   const byteCount = Buffer.byteLength(sql);
   if (byteCount > SQL_BYTE_COUNT_MAX) {
-    throw new GranaryError('LIMIT_EXCEEDED', `The statement has ${byteCount} bytes; at most ${SQL_BYTE_COUNT_MAX} are read.`, {
-      limit: SQL_BYTE_COUNT_MAX,
-    });
+    throw new GranaryError(
+      'LIMIT_EXCEEDED',
+      `The statement has ${byteCount} bytes; at most ${SQL_BYTE_COUNT_MAX} are read.`,
+      {
+        limit: SQL_BYTE_COUNT_MAX,
+      },
+    );
   }
   if (sql.includes('\0')) throw new GranaryError('SQL_INVALID', 'The statement holds a zero character.');
   try {
@@ -36,7 +40,7 @@ export async function parseSql(connection: DuckDBConnection, sql: string): Promi
     }
     return { ...checked, explain: mode, body, assetNames: assetNames(connection, body, checked) };
   } catch (error) {
-    throw engineError(error, false);
+    throw engineError(error, 'parse');
   }
 }
 

@@ -27,9 +27,7 @@ export type EngineOrder =
       readonly kind: 'parquet';
       /** Arrow IPC stream without batches. */
       readonly schema: Uint8Array;
-      /** Where the file goes; absent: to a temporary file, which is measured and removed. */
-      readonly path: string | undefined;
-      readonly cancelled: Int32Array;
+      readonly path: string;
       readonly port: MessagePort;
     }
   | { readonly kind: 'close' };
@@ -79,9 +77,10 @@ export type FromWork =
   | { readonly kind: 'stored' }
   | { readonly kind: 'schema'; readonly bytes: Uint8Array }
   | { readonly kind: 'batch'; readonly bytes: Uint8Array }
-  | { readonly kind: 'end'; readonly explanation: QueryExplanation | undefined; readonly columnBytes?: readonly number[] }
-  | { readonly kind: 'error'; readonly error: WireError; readonly missingTable?: string };
+  | { readonly kind: 'end'; readonly explanation: QueryExplanation }
+  /** A Parquet file was written: bytes of each column in it. */
+  | { readonly kind: 'written'; readonly columnByteCounts: readonly number[] }
+  | { readonly kind: 'error'; readonly error: WireError };
 
 /** Batches of rows on their way to the engine, or results on their way from it, that nobody has taken yet. */
 export const BATCHES_IN_FLIGHT_MAX = 4;
-

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { RecordBatchReader } from 'apache-arrow';
+import type { ScanRequest } from '#core/catalog/index.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 import { planScan, type ScanOccurrence, type ScanPlan } from '../plan-scan.ts';
 import type { QueryExplanation } from '../ports.ts';
@@ -11,7 +12,8 @@ import { scanFilterText } from '../scan-filter-text.ts';
 import { type ColumnarScan, openColumnarScan, type ScanContext } from './columnar-scan.ts';
 import { engineError } from './engine-error.ts';
 import type { EngineInstance } from './engine-instance.ts';
-import { explainPlan, isOrderFree, type PlanNode, planText } from './explain-plan.ts';
+import { engineTypeOf } from './duckdb-types.ts';
+import { analysePlan, explainPlan, isOrderFree, type PlanNode, planText } from './explain-plan.ts';
 import { type Inbox, openInbox } from './inbox.ts';
 import { type ParsedStatement, parseSql } from './parse-sql.ts';
 import type { AssetDescription, FromWork, ToWork } from './query-messages.ts';
@@ -70,17 +72,18 @@ export async function runQueryWork(deps: QueryWorkDeps, { sql, cancelled, port }
     const prepared = await timed('plan', () =>
       planStatement(deps, connection, statement, answer, { token, isCancelled, onError }),
     );
-    const loads = prepared.assets.flatMap(({ description, plan }, asset) =>
-      description.isSent && statement.explain !== 'explain' ? [{ asset, request: { columns: plan.columns, filters: plan.filters } }] : [],
-    );
-    if (loads.length > 0) {
+    if (prepared.loads.length > 0) {
       await timed('load', async () => {
-        post({ kind: 'load', loads });
-        await loadSentAssets(connection, prepared.assets, token, inbox, post);
+        post({
+          kind: 'load',
+          loads: prepared.loads.map(({ number, asset: { plan } }) => ({ asset: number, request: requestOf(plan) })),
+        });
+        for (const { asset, number } of prepared.loads)
+          await loadSentAsset(connection, asset, number, token, inbox, post);
       });
     }
     await timed('execute', async () => {
-      const runnable = await connection.prepare(prepared.select);
+      const runnable = await connection.prepare(await prepared.select());
       await sendResult(await runnable.stream(), port, inbox);
     });
     const decode = prepared.assets.reduce((sum, { scan }) => sum + (scan?.counts.decodeMilliseconds ?? 0), 0);
@@ -88,17 +91,20 @@ export async function runQueryWork(deps: QueryWorkDeps, { sql, cancelled, port }
     post({ kind: 'end', explanation: explain(prepared, stages, token) });
   } catch (error) {
     const failure = isCancelled() ? new GranaryError('CANCELLED', 'The query was cancelled.') : (scanError ?? error);
-    const { code, message, details } = engineError(failure, stages.some(({ stage }) => stage === 'plan'));
+    const { code, message, details } = engineError(failure, 'run');
     post({ kind: 'error', error: { code, message: message.replaceAll(token, 'scan'), details } });
   } finally {
+    inbox.close();
     instance?.close();
-    port.close();
   }
 }
 
 interface PreparedStatement {
-  readonly select: string;
+  /** The SELECT that gives the result, once the rows are at hand. */
+  readonly select: () => Promise<string>;
   readonly assets: readonly QueriedAsset[];
+  /** Assets whose rows must be sent, with their numbers. */
+  readonly loads: readonly { readonly asset: QueriedAsset; readonly number: number }[];
   readonly plan: readonly PlanNode[];
 }
 
@@ -116,9 +122,8 @@ async function planStatement(
   state: WorkState,
 ): Promise<PreparedStatement> {
   if (answer.kind === 'tables') {
-    const rows = answer.names.map((name) => `('${name.replaceAll("'", "''")}')`);
-    const select = `SELECT name FROM (VALUES ${rows.length > 0 ? rows.join(', ') : '(NULL)'}) AS tables(name)`;
-    return { select: rows.length > 0 ? select : `${select} WHERE false`, assets: [], plan: [] };
+    const select = selectTexts('name', answer.names);
+    return { select: async () => select, assets: [], loads: [], plan: [] };
   }
   if (answer.kind !== 'assets') throw new GranaryError('INTERNAL', `A query got a message "${answer.kind}" too early.`);
   const { token, isCancelled, onError } = state;
@@ -128,25 +133,52 @@ async function planStatement(
     const fn = registerScanFunction(connection, token, number, description, isCancelled, onError);
     const plan = planScan(description.schema, []);
     assets.push({ description, fn, plan, scan: undefined });
-    await createView(connection, description, fn, `${fn.name}()`, description.schema.fields.map((field) => field.name));
+    await createView(
+      connection,
+      description,
+      fn,
+      `${fn.name}()`,
+      description.schema.fields.map((field) => field.name),
+    );
   }
-  const plan = await explainPlan(connection, statement.body);
+  const { body, explain } = statement;
+  const plan = await explainPlan(connection, body);
+  const rename = (text: string) => withoutToken(text, token, assets);
+  if (explain === 'explain') {
+    return { select: async () => selectTexts('plan', planText(plan, rename).split('\n')), assets, loads: [], plan };
+  }
   const byFunction = new Map(assets.map((asset) => [asset.fn.name, asset]));
   const isColumn = (name: string) => name.startsWith(`${token}_`) && !name.endsWith('_none');
   const scans = readEnginePlan(plan, (name) => byFunction.has(name), isColumn);
   const orderFree = isOrderFree(plan, (node) => byFunction.has(String(node.extra_info.Function ?? '').toLowerCase()));
-  for (const asset of assets) {
+  const loads: { asset: QueriedAsset; number: number }[] = [];
+  for (const [number, asset] of assets.entries()) {
     const { description, fn } = asset;
     const own = scans.filter((scan) => scan.functionName === fn.name);
-    asset.plan = planScan(description.schema, own.map((scan) => occurrence(description, fn, scan)));
-    if (description.isSent || own.length === 0 || statement.explain === 'explain') continue;
+    asset.plan = planScan(
+      description.schema,
+      own.map((scan) => occurrence(description, fn, scan)),
+    );
+    if (own.length === 0) continue;
+    if (description.isSent) {
+      loads.push({ asset, number });
+      continue;
+    }
     asset.scan = openColumnarScan(deps, description, asset.plan, isCancelled);
     const indexes = description.schema.fields.flatMap(({ name }, i) => (asset.plan.columns.includes(name) ? [i] : []));
     asset.scan.prefetch(indexes);
     fn.open(asset.scan, orderFree ? deps.threadCount : 1);
   }
-  const prefix = { none: '', explain: 'EXPLAIN ', analyze: 'EXPLAIN ANALYZE ' }[statement.explain];
-  return { select: `${prefix}${statement.body}`, assets, plan };
+  const select = async () =>
+    explain === 'none' ? body : selectTexts('plan', planText(await analysePlan(connection, body), rename).split('\n'));
+  return { select, assets, loads, plan };
+}
+
+/** A SELECT of one column with the given texts, in order. */
+function selectTexts(column: string, texts: readonly string[]): string {
+  const rows = texts.map((text) => `('${text.replaceAll("'", "''")}')`);
+  const select = `SELECT ${column} FROM (VALUES ${rows.length > 0 ? rows.join(', ') : '(NULL)'}) AS texts(${column})`;
+  return rows.length > 0 ? select : `${select} WHERE false`;
 }
 
 /** The asset under its own name and with its own columns. Columns that are not at hand are null; nobody asks for them. */
@@ -158,13 +190,17 @@ async function createView(
   available: readonly string[],
 ): Promise<void> {
   if (schema.fields.length === 0) {
-    throw new GranaryError('QUERY_FAILED', `The asset "${name}" has no columns yet. Ingest rows first.`, { asset: name });
+    throw new GranaryError('QUERY_FAILED', `The asset "${name}" has no columns yet. Ingest rows first.`, {
+      asset: name,
+    });
   }
   const columns = schema.fields.map((field, index) => {
-    const value = available.includes(field.name) ? fn.columnName(index) : 'NULL';
+    const value = available.includes(field.name) ? fn.columnName(index) : `NULL::${engineTypeOf(field.type).sql}`;
     return `${value} AS ${quoteName(field.name)}`;
   });
-  await connection.run(`CREATE OR REPLACE VIEW main.${quoteName(viewName)} AS SELECT ${columns.join(', ')} FROM ${source}`);
+  await connection.run(
+    `CREATE OR REPLACE VIEW main.${quoteName(viewName)} AS SELECT ${columns.join(', ')} FROM ${source}`,
+  );
 }
 
 /** One scan of the engine's plan in the terms of the asset. */
@@ -179,18 +215,20 @@ function occurrence({ schema }: AssetDescription, fn: ScanFunction, scan: Planne
   return { columns, filters };
 }
 
-/** Stores the rows that the node's side sends, asset by asset, and turns the views to them. */
-async function loadSentAssets(
+/** Stores the rows that the node's side sends, and turns the view to them. */
+async function loadSentAsset(
   connection: DuckDBConnection,
-  assets: readonly QueriedAsset[],
+  { description, fn, plan }: QueriedAsset,
+  number: number,
   token: string,
   inbox: Inbox,
   post: (message: FromWork) => void,
 ): Promise<void> {
-  for (const [number, { description, fn, plan }] of assets.entries()) {
-    if (!description.isSent) continue;
-    const { schema } = description;
-    const table = await createSentTable(connection, `${token}_t${number}`, schema, plan.columns, fn.columnName);
+  const { fields } = description.schema;
+  const table = await createSentTable(connection, `${token}_t${number}`, fields, (index) =>
+    plan.columns.includes(fields[index]!.name) ? fn.columnName(index) : undefined,
+  );
+  try {
     for (;;) {
       const message = await inbox.next();
       if (message.kind === 'rows end') break;
@@ -200,9 +238,10 @@ async function loadSentAssets(
       table.append(message.bytes);
       post({ kind: 'stored' });
     }
+  } finally {
     table.finish();
-    await createView(connection, description, fn, table.name, plan.columns);
   }
+  await createView(connection, description, fn, table.name, plan.columns);
 }
 
 function explain(
@@ -221,11 +260,17 @@ function explain(
     chunksCached: scan?.counts.chunksCached ?? 0,
     decoder: description.isSent ? 'row store' : 'granary',
   }));
-  const rename = (text: string) =>
-    text.replaceAll(new RegExp(`${token}_(?:[ft](\\d+)|(\\d+)_(\\d+)|\\w+)`, 'gi'), (_, table?: string, asset?: string, column?: string) =>
-      table === undefined
-        ? (assets[Number(asset)]?.description.schema.fields[Number(column)]?.name ?? '')
-        : (assets[Number(table)]?.description.name ?? ''),
-    );
-  return { scans, stages, plan: planText(plan, rename) };
+  return { scans, stages, plan: planText(plan, (text) => withoutToken(text, token, assets)) };
+}
+
+const requestOf = ({ columns, filters }: ScanPlan): ScanRequest => ({ columns, filters });
+
+/** Text of the engine with the caller's names in place of internal ones. */
+function withoutToken(text: string, token: string, assets: readonly QueriedAsset[]): string {
+  const internal = new RegExp(`${token}_(?:[ft](\\d+)|(\\d+)_(\\d+)|\\w+)`, 'gi');
+  return text.replaceAll(internal, (_, table?: string, asset?: string, column?: string) =>
+    table === undefined
+      ? (assets[Number(asset)]?.description.schema.fields[Number(column)]?.name ?? '')
+      : (assets[Number(table)]?.description.name ?? ''),
+  );
 }

@@ -45,6 +45,7 @@ async function notFound(name: string, resolver: AssetResolver): Promise<GranaryE
     return new GranaryError('SQL_FORBIDDEN', `No asset is called "${name}", and a query may not read files.`, { name });
   }
   const near = nearestNames(name, await resolver.names());
-  const hint = near.length > 0 ? ` Did you mean ${near.map((other) => `"${other}"`).join(' or ')}?` : ' List the assets.';
+  const hint =
+    near.length > 0 ? ` Did you mean ${near.map((other) => `"${other}"`).join(' or ')}?` : ' List the assets.';
   return new GranaryError('ASSET_NOT_FOUND', `No asset is called "${name}".${hint}`, { name });
 }

@@ -186,7 +186,12 @@ function decimalColumn(name: string, type: duckdb.LogicalType, rowCountMax: numb
   const widths: Partial<Record<duckdb.Type, number>> = { [Type.SMALLINT]: 2, [Type.INTEGER]: 4, [Type.BIGINT]: 8 };
   const width = widths[duckdb.decimal_internal_type(type)] ?? 16;
   const field = new Field(name, new Decimal(duckdb.decimal_scale(type), duckdb.decimal_width(type), 128), true);
-  return fixedColumn(field, width, rowCountMax, width === 16 ? undefined : (bytes, rowCount) => widen(bytes, width, rowCount));
+  return fixedColumn(
+    field,
+    width,
+    rowCountMax,
+    width === 16 ? undefined : (bytes, rowCount) => widen(bytes, width, rowCount),
+  );
 }
 
 /** Integers of `width` bytes as integers of 16: the sign is repeated upwards. */

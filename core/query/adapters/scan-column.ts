@@ -50,7 +50,8 @@ function bitsFrom(bits: Uint8Array, offset: number, count: number): Uint8Array {
   const shift = offset & 7;
   if (shift === 0) return bits.subarray(start, start + byteCount);
   const shifted = new Uint8Array(byteCount);
-  for (let i = 0; i < byteCount; i++) shifted[i] = (bits[start + i]! >> shift) | ((bits[start + i + 1] ?? 0) << (8 - shift));
+  for (let i = 0; i < byteCount; i++)
+    shifted[i] = (bits[start + i]! >> shift) | ((bits[start + i + 1] ?? 0) << (8 - shift));
   return shifted;
 }
 
@@ -58,9 +59,16 @@ function scanValues(data: Data, columnName: string): ScanValues {
   const type = data.type as DataType;
   if (DataType.isDictionary(type)) return dictionaryValues(data, columnName);
   const { layout } = engineTypeOf(type);
-  if (layout.kind === 'fixed') return { kind: 'fixed', width: layout.width, bytes: fixedBytes(data, layout.width, columnName) };
+  if (layout.kind === 'fixed')
+    return { kind: 'fixed', width: layout.width, bytes: fixedBytes(data, layout.width, columnName) };
   if (DataType.isUtf8(type) || DataType.isBinary(type)) {
-    return checkedTexts(data.valueOffsets as Int32Array, data.values as Uint8Array, data.length, layout.kind, columnName);
+    return checkedTexts(
+      data.valueOffsets as Int32Array,
+      data.values as Uint8Array,
+      data.length,
+      layout.kind,
+      columnName,
+    );
   }
   if (DataType.isLargeUtf8(type) || DataType.isLargeBinary(type)) {
     const offsets = Int32Array.from(data.valueOffsets as unknown as BigInt64Array, Number);
@@ -101,11 +109,14 @@ function checkedTexts(
   const start = offsets[0] ?? 0;
   const end = offsets[rowCount] ?? start;
   const own = bytes.subarray(start, end);
-  const shifted = start === 0 ? offsets.subarray(0, rowCount + 1) : offsets.subarray(0, rowCount + 1).map((at) => at - start);
+  const shifted =
+    start === 0 ? offsets.subarray(0, rowCount + 1) : offsets.subarray(0, rowCount + 1).map((at) => at - start);
   if (kind === 'text' && !isAscii(own)) {
     const splits = shifted.some((at) => at < own.length && (own[at]! & 0xc0) === 0x80);
     if (splits || !isUtf8(own)) {
-      throw new GranaryError('QUERY_FAILED', `Column "${columnName}" holds text that is not UTF-8.`, { column: columnName });
+      throw new GranaryError('QUERY_FAILED', `Column "${columnName}" holds text that is not UTF-8.`, {
+        column: columnName,
+      });
     }
   }
   return { kind: 'text', offsets: rowCount === 0 ? new Int32Array(1) : shifted, bytes: own };
@@ -136,7 +147,8 @@ function fixedBytes(data: Data, width: number, columnName: string): Uint8Array {
     return bytesOf(Float32Array.from((values as unknown as Uint16Array).subarray(0, length), halfToNumber));
   }
   const scale = scaleOf(type);
-  if (scale !== undefined) return scaledBytes(values as unknown as ArrayLike<number | bigint>, length, scale, columnName);
+  if (scale !== undefined)
+    return scaledBytes(values as unknown as ArrayLike<number | bigint>, length, scale, columnName);
   if (DataType.isDate(type) && type.unit === 1) {
     const milliseconds = values as unknown as BigInt64Array;
     return bytesOf(Int32Array.from({ length }, (_, row) => Number(milliseconds[row]! / 86_400_000n)));
@@ -171,15 +183,30 @@ function decimalBytes(source: Uint8Array, rowCount: number, width: number, sourc
 /** Factor from the unit of the column to that of the engine's type, where they differ. */
 function scaleOf(type: DataType): bigint | undefined {
   if (DataType.isTime(type)) {
-    return { [TimeUnit.SECOND]: 1_000_000n, [TimeUnit.MILLISECOND]: 1000n, [TimeUnit.MICROSECOND]: undefined, [TimeUnit.NANOSECOND]: undefined }[type.unit];
+    return {
+      [TimeUnit.SECOND]: 1_000_000n,
+      [TimeUnit.MILLISECOND]: 1000n,
+      [TimeUnit.MICROSECOND]: undefined,
+      [TimeUnit.NANOSECOND]: undefined,
+    }[type.unit];
   }
   if (DataType.isTimestamp(type) && type.timezone) {
-    return { [TimeUnit.SECOND]: 1_000_000n, [TimeUnit.MILLISECOND]: 1000n, [TimeUnit.MICROSECOND]: undefined, [TimeUnit.NANOSECOND]: undefined }[type.unit];
+    return {
+      [TimeUnit.SECOND]: 1_000_000n,
+      [TimeUnit.MILLISECOND]: 1000n,
+      [TimeUnit.MICROSECOND]: undefined,
+      [TimeUnit.NANOSECOND]: undefined,
+    }[type.unit];
   }
   return undefined;
 }
 
-function scaledBytes(values: ArrayLike<number | bigint>, rowCount: number, scale: bigint, columnName: string): Uint8Array {
+function scaledBytes(
+  values: ArrayLike<number | bigint>,
+  rowCount: number,
+  scale: bigint,
+  columnName: string,
+): Uint8Array {
   const scaled = new BigInt64Array(rowCount);
   for (let row = 0; row < rowCount; row++) {
     const value = BigInt(values[row]!) * scale;

@@ -33,7 +33,7 @@ export function createSegmentReader(): SegmentReader {
     if (known) return known;
     const parsed = withFile(task, (file) => {
       const byteCount = fstatSync(file).size;
-      for (let count = Math.min(FIRST_READ_BYTES, byteCount); ; ) {
+      for (let count = Math.min(FIRST_READ_BYTES, byteCount); ;) {
         const result = parseSegmentHeader(readRange(file, 0, count, task), byteCount);
         if (!('needByteCount' in result)) return result;
         if (result.needByteCount <= count) throw corrupt(task, 'it ends within its header.');
@@ -100,7 +100,7 @@ function withAsset<T>(task: FileTask, work: () => T): T {
 
 function readRange(file: number, offset: number, byteCount: number, task: FileTask): Uint8Array {
   const bytes = new Uint8Array(byteCount);
-  for (let done = 0; done < byteCount; ) {
+  for (let done = 0; done < byteCount;) {
     const count = readSync(file, bytes, done, byteCount - done, offset + done);
     if (count === 0) throw corrupt(task, `it ends before byte ${offset + byteCount}.`);
     done += count;

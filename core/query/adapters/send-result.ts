@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { RecordBatch, Schema, Struct, makeData } from 'apache-arrow';
 import type { DuckDBResult } from '@duckdb/node-api';
+import { GranaryError } from '#core/kernel/index.ts';
 import { createIpcEncoder } from '../ipc-stream.ts';
 import type { Inbox } from './inbox.ts';
 import { BATCHES_IN_FLIGHT_MAX, type FromWork } from './query-messages.ts';
@@ -34,6 +35,7 @@ export async function sendResult(result: DuckDBResult, port: MessagePort, inbox:
     rowCount = 0;
   };
   for (;;) {
+    if (inbox.cancelled) throw new GranaryError('CANCELLED', 'The query was cancelled.');
     const fetched = await result.fetchChunk();
     const count = fetched?.rowCount ?? 0;
     if (!fetched || count === 0) break;

@@ -1,4 +1,4 @@
-import { type DataType, RecordBatchReader, type Schema } from 'apache-arrow';
+import { type DataType, type Field, RecordBatchReader } from 'apache-arrow';
 import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import { GranaryError } from '#core/kernel/index.ts';
@@ -12,20 +12,23 @@ export interface SentTable {
   readonly name: string;
   /** Appends the batches of an Arrow IPC stream and returns how many rows they were. */
   append(bytes: Uint8Array): number;
+  /** Stores what is still in memory. To be called in any case, also when appending failed. */
   finish(): void;
 }
 
-/** Creates the table with the columns of `columns`, which are names of the schema. Its columns bear `columnName(index)`. */
+/** Creates the table. The field with index i becomes the column `columnName(i)`; without one it is left out. */
 export async function createSentTable(
   connection: DuckDBConnection,
   name: string,
-  schema: Schema,
-  columns: readonly string[],
-  columnName: (index: number) => string,
+  fields: readonly Field[],
+  columnName: (index: number) => string | undefined,
 ): Promise<SentTable> {
-  const wanted = schema.fields.flatMap((field, index) => (columns.includes(field.name) ? [{ field, index }] : []));
+  const wanted = fields.flatMap((field, index) => {
+    const column = columnName(index);
+    return column === undefined ? [] : [{ field, column }];
+  });
   const types = wanted.map(({ field }) => engineTypeOf(field.type as DataType));
-  const definitions = wanted.map(({ index }, i) => `${columnName(index)} ${types[i]!.sql}`);
+  const definitions = wanted.map(({ column }, i) => `${column} ${types[i]!.sql}`);
   // A table has at least one column; rows that are only counted need one too.
   await connection.run(`CREATE TABLE ${name} (${[...definitions, `${name}_none BOOLEAN`].join(', ')})`);
   const appender = await connection.createAppender(name);
@@ -43,7 +46,10 @@ export async function createSentTable(
           const data = batch.getChild(field.name)?.data[0];
           if (!data) throw new GranaryError('INTERNAL', `The rows sent have no column "${field.name}".`);
           if (engineTypeOf(data.type).sql !== engineTypeOf(field.type as DataType).sql) {
-            throw new GranaryError('INTERNAL', `Column "${field.name}" was sent as ${data.type} instead of ${field.type}.`);
+            throw new GranaryError(
+              'INTERNAL',
+              `Column "${field.name}" was sent as ${data.type} instead of ${field.type}.`,
+            );
           }
           return toScanColumn(data, field.name);
         });
