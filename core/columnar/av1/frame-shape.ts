@@ -88,7 +88,7 @@ export const isProfileSize = ({ width, height }: FrameSize): boolean =>
 /** Wider frames than this many blocks look no better in a player and pad more. */
 const COLUMN_BLOCKS_WIDE_MAX = 16;
 /** A frame may pad by this part of its symbols to be less of a ribbon. */
-const PADDING_MAX = 1 / 32;
+const PADDING_MAX = 1 / 16;
 
 /**
  * The frame that holds a column of `symbolCount` symbols: whole blocks, four tile rows of equal height from four blocks
