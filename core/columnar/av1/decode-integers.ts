@@ -1,8 +1,7 @@
 import { GranaryError } from '#core/kernel/index.ts';
 import { align, HEAP, useCodec } from './codec-instance.ts';
-import { PREDICTORS, RANKERS, readIntegerMetadata, splitIntegerMetadata } from './integer-header.ts';
+import { PREDICTORS, RANKERS, readIntegerMetadata } from './integer-header.ts';
 import { writeClasses } from './integer-layout.ts';
-import { readMetadata } from './metadata.ts';
 import { readColumnUnit } from './palette.ts';
 import { decodeTilesAt, decodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
 
@@ -50,10 +49,3 @@ export function decodeIntegerUnit(
   into?.set(restored);
   return { values: into ?? restored.slice(), metadata: header.metadata };
 }
-
-/**
- * The caller's own bytes of a unit of `encodeIntegerUnit`, without decoding its frame. Errors: `CODEC_PROFILE`,
- * `CODEC_DAMAGED`, `CODEC_TRUNCATED`.
- */
-export const readIntegerUnitMetadata = (unit: Uint8Array): Uint8Array =>
-  splitIntegerMetadata(readMetadata(unit)).metadata;

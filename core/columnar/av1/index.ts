@@ -4,16 +4,12 @@
  * instance per thread.
  */
 export type { Bin } from './bins.ts';
-export { CODEC_MEMORY_BYTES_MAX, codecMemoryBytes, releaseCodec } from './codec-instance.ts';
-export { decodeIntegerUnit, type DecodedIntegers, readIntegerUnitMetadata } from './decode-integers.ts';
+export { releaseCodec } from './codec-instance.ts';
+export { decodeIntegerUnit, type DecodedIntegers } from './decode-integers.ts';
 export { encodeIntegerUnit, type IntegerDescription, type IntegerHints, type IntegerUnit } from './encode-integers.ts';
-export { estimateIntegers, type IntegerEstimate } from './estimate-integers.ts';
-export { SYMBOLS_MAX } from './frame-shape.ts';
 export type { Predictor, Ranker } from './integer-header.ts';
 export { readMetadata } from './metadata.ts';
 export {
-  ALPHABET_MAX,
-  ALPHABET_MIN,
   decodePalette,
   type DecodedPalette,
   encodePalette,

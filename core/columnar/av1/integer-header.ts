@@ -58,17 +58,11 @@ export const writeIntegerMetadata = (content: IntegerMetadata): Uint8Array[] => 
 const damaged = (what: string): GranaryError =>
   new GranaryError('CODEC_DAMAGED', `The metadata of a unit of integers is damaged: ${what}.`);
 
-/** The caller's bytes in the metadata of a unit of integers, and where they end. */
-export function splitIntegerMetadata(bytes: Uint8Array): { readonly metadata: Uint8Array; readonly end: number } {
-  const length = readLeb128(bytes, 0);
-  const end = length.end + length.value;
-  if (end > bytes.length) throw new GranaryError('CODEC_TRUNCATED', 'The metadata of a unit of integers ends early.');
-  return { metadata: bytes.subarray(length.end, end), end };
-}
-
 /** Errors: `CODEC_DAMAGED`, `CODEC_TRUNCATED`. */
 export function readIntegerMetadata(bytes: Uint8Array): IntegerMetadata {
-  const { metadata, end } = splitIntegerMetadata(bytes);
+  const length = readLeb128(bytes, 0);
+  const end = length.end + length.value;
+  const metadata = bytes.subarray(length.end, end);
   const coding = bytes[end];
   const binCount = bytes[end + 1];
   if (coding === undefined || binCount === undefined)
