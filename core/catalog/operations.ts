@@ -69,8 +69,6 @@ export type VerifyOutput = z.output<typeof verifyOutput>;
 export interface CatalogOperationsDeps {
   readonly catalog: Catalog;
   readonly stores: Readonly<Record<StorageFormat, RowStore>>;
-  /** Called after a commit that took rows away. */
-  readonly afterRemoval: (asset: CatalogAsset) => Promise<void>;
 }
 
 export function catalogOperations(deps: CatalogOperationsDeps): readonly Operation[] {
@@ -133,7 +131,6 @@ export function catalogOperations(deps: CatalogOperationsDeps): readonly Operati
       async handler({ name }, { caller, signal }) {
         const found = await catalog.getAsset(name);
         await catalog.removeAsset(found.id, { actor: caller, signal });
-        await deps.afterRemoval(found);
         return { removed: found.name };
       },
     }),

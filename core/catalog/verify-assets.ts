@@ -16,7 +16,8 @@ export async function verifyAssets(
   name: string | undefined,
   { signal, report }: OperationContext,
 ): Promise<VerifyOutput> {
-  const assets = name === undefined ? (await catalog.listAssets({}, { signal })).assets : [await catalog.getAsset(name)];
+  const assets =
+    name === undefined ? (await catalog.listAssets({}, { signal })).assets : [await catalog.getAsset(name)];
   const faults: VerifyOutput['faults'] = [];
   let segmentCount = 0;
   for (const asset of assets) {

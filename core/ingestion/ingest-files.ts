@@ -1,6 +1,8 @@
 import type { Schema } from 'apache-arrow';
+import type { AuditLog } from '#core/audit/index.ts';
 import type { Catalog, CatalogAsset, QuarantineRun, RowStore, StorageFormat } from '#core/catalog/index.ts';
 import {
+  asGranaryError,
   type AssetId,
   type Clock,
   GranaryError,
@@ -17,6 +19,7 @@ import type { OpenBatchSource } from './ports.ts';
 
 export interface IngestDeps {
   readonly catalog: Catalog;
+  readonly auditLog: AuditLog;
   readonly stores: Readonly<Record<StorageFormat, RowStore>>;
   readonly openBatchSource: OpenBatchSource;
   /** Copies a file that can be read only once into a folder. */
@@ -83,6 +86,19 @@ export async function ingestFiles(
     };
   } catch (error) {
     await quarantine.discard();
+    const { code } = asGranaryError(error);
+    const { name: assetName } = target;
+    const assetId = target.asset?.id ?? null;
+    await deps.auditLog.record([
+      {
+        actor: context.caller,
+        assetId,
+        assetName,
+        action: 'WRITE',
+        outcome: 'failed',
+        detail: { operation: 'ingest', code },
+      },
+    ]);
     throw error;
   }
 }

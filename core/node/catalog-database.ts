@@ -1,5 +1,10 @@
 import type { AuditLog } from '#core/audit/index.ts';
-import { type CatalogView, openSqlCatalogView, type ViewOptions } from '#core/catalog/adapters/sql-catalog-view.ts';
+import {
+  type CatalogView,
+  mayHaveLostPower,
+  openSqlCatalogView,
+  type ViewOptions,
+} from '#core/catalog/adapters/sql-catalog-view.ts';
 import { isGranaryError, type Logger } from '#core/kernel/index.ts';
 import { bootId, migrateUp, openCatalogDatabase, readMigrations } from '#core/platform/index.ts';
 import type { Clock, FileSystem, KeyValueStore, SqlDatabase } from '#core/platform/ports.ts';
@@ -49,8 +54,12 @@ export function createCatalogDatabase(deps: CatalogDatabaseDeps): CatalogDatabas
   const close = async (): Promise<void> => {
     const opened = await opening?.catch(() => undefined);
     opening = undefined;
-    await opened?.view.close();
-    await opened?.database.close();
+    if (!opened) return;
+    try {
+      await opened.view.close(() => opened.database.close());
+    } finally {
+      await opened.database.close();
+    }
   };
   const database = async () => (await open()).database;
 
@@ -97,7 +106,11 @@ export function createCatalogDatabase(deps: CatalogDatabaseDeps): CatalogDatabas
 const urlOf = ({ place }: CatalogDatabaseDeps): string => ('url' in place ? place.url : `pglite://${place.directory}`);
 
 async function openView(deps: CatalogDatabaseDeps): Promise<Opened> {
-  const { store, auditLog: audit, files, clock, logger } = deps;
+  const { store, auditLog: audit, files, clock, logger, place } = deps;
+  if ('directory' in place && (await mayHaveLostPower(store, await bootId()))) {
+    logger.warn('The machine went down while PGlite was open; its folder is built anew from the journal.');
+    await files.remove(place.directory);
+  }
   const database = await openReplacingDamaged(deps);
   try {
     await migrateUp(database, await readMigrations(files), { clock });

@@ -50,11 +50,17 @@ function homeOf(options: OptionValues): string {
   return resolve(textOption(options, 'home') ?? process.env['GRANARY_HOME'] ?? join(homedir(), '.granary'));
 }
 
+/** One Ctrl-C may arrive twice, from the terminal and from the launcher. Milliseconds. */
+const SAME_INTERRUPT_MS = 500;
+
 /** Fires at the first Ctrl-C; at the second the process ends at once. */
 function abortOnInterrupt(): AbortSignal {
   const controller = new AbortController();
+  let firstAt = Infinity;
   const interrupt = () => {
-    if (controller.signal.aborted) process.exit(130);
+    if (performance.now() - firstAt > SAME_INTERRUPT_MS) process.exit(130);
+    if (controller.signal.aborted) return;
+    firstAt = performance.now();
     controller.abort(new GranaryError('CANCELLED', 'Stopped by the user.'));
   };
   process.on('SIGINT', interrupt);

@@ -138,6 +138,7 @@ export async function createNode({ home, command }: NodeOptions, deps: NodeDeps 
   const registry = createRegistry([
     ...ingestionOperations({
       catalog,
+      auditLog,
       stores,
       openBatchSource,
       spoolFile,

@@ -54,8 +54,11 @@ export interface CatalogView {
   whenCaughtUp(options?: ViewOptions): Promise<void>;
   /** Empties the view and fills it anew. On PostgreSQL readers see the old rows until it is done. */
   rebuildView(options?: ViewOptions): Promise<void>;
-  /** Stops following and notes that the view was left in order. The database stays open. */
-  close(): Promise<void>;
+  /**
+   * Stops following and notes that the view was left in order. `settle` is awaited before the note: it closes the database,
+   * so that what the note vouches for has reached the disk.
+   */
+  close(settle?: () => Promise<void>): Promise<void>;
 }
 
 /** Why a view cannot be trusted and is filled anew. */
@@ -122,7 +125,7 @@ export async function openSqlCatalogView(deps: SqlCatalogViewDeps): Promise<Cata
           await follow(deps, NOWHERE, (work) => work(connection), withClosing(options, closing.signal));
         });
       }),
-    async close() {
+    async close(settle) {
       if (closing.signal.aborted) return;
       closing.abort();
       await oneAtATime(async () => {
@@ -131,6 +134,7 @@ export async function openSqlCatalogView(deps: SqlCatalogViewDeps): Promise<Cata
           'UPDATE granary.catalog_progress SET clean = true, updated_at = to_timestamp($1::double precision / 1000)',
           [now],
         );
+        await settle?.();
         await store.write(new Commit().put(SESSION, canonicalJson({ bootId, clean: true })), { sync: true });
       });
     },

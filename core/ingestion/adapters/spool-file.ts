@@ -21,7 +21,12 @@ export async function spoolFile(file: InputFile, folder: string, signal: AbortSi
       }
       await copy.write(chunk).catch((error: NodeJS.ErrnoException) => {
         const code = error.code === 'ENOSPC' ? 'DISK_FULL' : 'IO_FAILED';
-        throw new GranaryError(code, `${file.name} cannot be copied to ${folder}: ${error.message}.`, {}, { cause: error });
+        throw new GranaryError(
+          code,
+          `${file.name} cannot be copied to ${folder}: ${error.message}.`,
+          {},
+          { cause: error },
+        );
       });
     }
   } catch (error) {

@@ -2,6 +2,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { GranaryError, raceAbort, throwIfAborted } from '#core/kernel/index.ts';
 import type { AbortOptions } from '#core/kernel/index.ts';
 import { createExclusive, type Exclusive } from '../exclusive.ts';
+import { syncFolder } from './sync-folder.ts';
 import { fileError } from '../node-file-system.ts';
 import type { SqlConnection, SqlDatabase, SqlValue } from '../ports.ts';
 import { copyInStatement, copyOutStatement, assertStatement, transactionLost } from '../sql-statements.ts';
@@ -24,8 +25,8 @@ export type OpenPgliteOptions = { readonly directory: string } | { readonly memo
 
 /**
  * Opens PGlite in a thread of its own, creating it on the first start. Calls run one after another; a transaction holds
- * the engine until it ends. PGlite takes no lock and never syncs: hold the lock of the key-value store of the same home
- * first, and keep nothing here that cannot be rebuilt after a power loss.
+ * the engine until it ends. PGlite takes no lock and syncs nothing before it is closed: hold the lock of the key-value
+ * store of the same home first, and keep nothing here that cannot be rebuilt after a power loss.
  *
  * Errors: `CATALOG_UNREACHABLE` when the directory is damaged or the engine does not come up.
  */
@@ -35,7 +36,8 @@ export async function openPglite(options: OpenPgliteOptions): Promise<SqlDatabas
   if ('directory' in options) {
     await createWhole(options.directory, (directory) => startPgliteThread({ directory }, startOptions));
   }
-  return createDatabase(await startPgliteThread(options, startOptions));
+  const directory = 'directory' in options ? options.directory : undefined;
+  return createDatabase(await startPgliteThread(options, startOptions), directory);
 }
 
 /** A first start that is cut off must not leave half a database: it is made beside its place and then renamed. */
@@ -74,7 +76,7 @@ async function closeThread(thread: PgliteThread): Promise<void> {
   }
 }
 
-function createDatabase(thread: PgliteThread): SqlDatabase {
+function createDatabase(thread: PgliteThread, directory: string | undefined): SqlDatabase {
   const exclusive = createExclusive();
   const scope = createTransactionScope();
   let closed: Promise<void> | undefined;
@@ -115,9 +117,11 @@ function createDatabase(thread: PgliteThread): SqlDatabase {
     ...createConnection(thread, run),
     copyIn: (table, columns, chunks) => transact((connection) => connection.copyIn(table, columns, chunks)),
     transaction: transact,
-    close() {
-      closed ??= closeWithin(thread, exclusive);
-      return closed;
+    async close() {
+      closed ??= closeWithin(thread, exclusive).then(() =>
+        directory === undefined ? undefined : syncFolder(directory),
+      );
+      await closed;
     },
   };
 }
