@@ -6,7 +6,7 @@ import { ByteReader } from './byte-io.ts';
 import type { ChunkMetadata } from './chunk-format.ts';
 import { fixedWidth, type ColumnValues } from './column-values.ts';
 import { decimalBytes } from './decimals.ts';
-import { joinBytes } from './encode-column.ts';
+import { joinBytes } from './byte-split.ts';
 import { readIntegers } from './integer-stream.ts';
 import { integerBytes } from './integer-values.ts';
 import { wordsOf } from './int64.ts';

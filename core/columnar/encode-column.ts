@@ -3,6 +3,7 @@ import type { DictionaryValues, StoredColumn } from './arrow-data.ts';
 import { makeSection, type Mapping } from './chunk-format.ts';
 import type { ColumnValues } from './column-values.ts';
 import { findDecimals } from './decimals.ts';
+import { splitBytes } from './byte-split.ts';
 import { buildDictionary } from './dictionary.ts';
 import { fromSmall } from './int64.ts';
 import { carryIntegers, carrySections, smallest, type CarriedChunk, type StreamlessHead } from './integer-stream.ts';
@@ -97,20 +98,6 @@ function encodeBytes(column: ColumnValues, { bytes, width }: FixedValues, split:
   const section = makeSection('bytes', split ? splitBytes(bytes, width) : bytes);
   const encoded = plain('bytes', column, [section], [width, split ? 1 : 0]);
   return split ? { ...encoded, description: { split } } : encoded;
-}
-
-export function splitBytes(bytes: Uint8Array, width: number): Uint8Array {
-  const split = new Uint8Array(bytes.length);
-  const count = width === 0 ? 0 : bytes.length / width;
-  for (let k = 0, at = 0; k < width; k++) for (let i = k; at < (k + 1) * count; i += width) split[at++] = bytes[i]!;
-  return split;
-}
-
-export function joinBytes(split: Uint8Array, width: number): Uint8Array {
-  const bytes = new Uint8Array(split.length);
-  const count = width === 0 ? 0 : bytes.length / width;
-  for (let k = 0, at = 0; k < width; k++) for (let i = k; at < (k + 1) * count; i += width) bytes[i] = split[at++]!;
-  return bytes;
 }
 
 function encodeText(column: ColumnValues, text: TextValues): EncodedColumn {

@@ -5,7 +5,7 @@ import { fieldToJson } from './arrow-json.ts';
 import { checksumOf } from './checksum.ts';
 import { columnValuesOf, type ColumnValues } from './column-values.ts';
 import { concatData } from './concat-data.ts';
-import { decodeColumn } from './decode-column.ts';
+import { decodeColumn, type DecodedColumn } from './decode-column.ts';
 import { encodeColumn, type EncodedColumn } from './encode-column.ts';
 import { COLUMNS_MAX, ROW_GROUP_ROWS_MAX } from './limits.ts';
 import { sameData } from './nested.ts';
@@ -91,15 +91,20 @@ function columnOf(type: DataType, data: Data): ColumnValues {
  * of the decoded values. Errors: `CODEC_MISMATCH`.
  */
 function verify(type: DataType, column: ColumnValues, { unit, method, description, stored }: EncodedColumn): string {
-  const encoding = { method, ...description };
-  const decoded = decodeColumn(type, unit, encoding, stored.rowCount, stored.nullCount);
-  const back = columnValuesOf(arrowDataOf(type, decoded.column));
-  if (!sameColumn(column, back)) {
-    throw new GranaryError('CODEC_MISMATCH', `The column did not come back as it went in (type ${type}, ${method}).`, {
-      type: String(type),
-      method,
-    });
+  const mismatch = (cause?: unknown) =>
+    new GranaryError(
+      'CODEC_MISMATCH',
+      `The column did not come back as it went in (type ${type}, ${method}).`,
+      { type: String(type), method },
+      { cause },
+    );
+  let decoded: DecodedColumn;
+  try {
+    decoded = decodeColumn(type, unit, { method, ...description }, stored.rowCount, stored.nullCount);
+  } catch (error) {
+    throw mismatch(error);
   }
+  if (!sameColumn(column, columnValuesOf(arrowDataOf(type, decoded.column)))) throw mismatch();
   return checksumOf(decoded.parts);
 }
 

@@ -3,7 +3,7 @@ import { type AbortOptions, GranaryError, type SegmentHash, throwIfAborted } fro
 import { schemaToJson } from './arrow-json.ts';
 import { checkLimits } from './encode-row-group.ts';
 import { ROW_GROUP_ROWS, ROW_GROUP_ROWS_MAX, SEGMENT_BYTES, SEGMENT_ROWS } from './limits.ts';
-import { rebatch } from './rebatch.ts';
+import { rebatch, type RowGroupBatch } from './rebatch.ts';
 import type { RowGroupEncoder } from './row-group-encoder.ts';
 import type { EncodedRowGroup, SegmentHeader } from './segment-header.ts';
 import { writeSegment } from './webm/write-segment.ts';
@@ -65,7 +65,7 @@ export async function* encodeSegments(
 
 /** The encoded row groups in order, several under way at once. */
 async function* encodeRowGroups(
-  batches: AsyncIterable<RecordBatch>,
+  batches: AsyncIterable<RowGroupBatch>,
   encoder: RowGroupEncoder,
   { signal: outer }: AbortOptions,
 ): AsyncGenerator<EncodedRowGroup> {
@@ -73,9 +73,9 @@ async function* encodeRowGroups(
   const signal = outer ? AbortSignal.any([outer, stop.signal]) : stop.signal;
   const pending: Promise<EncodedRowGroup>[] = [];
   try {
-    for await (const batch of batches) {
+    for await (const { batch, owned } of batches) {
       throwIfAborted(outer);
-      const work = encoder.encode(batch, { signal });
+      const work = encoder.encode(batch, { signal, owned });
       // Awaited in order below; one that fails early must not count as unhandled until its turn comes.
       work.catch(() => undefined);
       pending.push(work);

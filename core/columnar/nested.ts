@@ -79,7 +79,6 @@ function validBits(data: Data): Uint8Array {
 }
 
 function valueByteCount(data: Data): number {
-  const type = data.type as DataType;
   const offsets = data.valueOffsets as Int32Array | BigInt64Array | undefined;
   if (offsets) return data.length === 0 ? 0 : Number(offsets[data.length]);
   return data.length * data.stride * (data.values as Int8Array).BYTES_PER_ELEMENT;

@@ -49,6 +49,12 @@ function checkSchema(schema: Schema, batch: RecordBatch): void {
   );
 }
 
+/** Rows for one row group; `owned` when they share no memory with the batches they came from. */
+export interface RowGroupBatch {
+  readonly batch: RecordBatch;
+  readonly owned: boolean;
+}
+
 /**
  * The rows of the batches in batches of `rowCount` rows (fewer when they are large, and in the last). Never yields an
  * empty one. Errors: `SCHEMA_MISMATCH`, those of `concatData`.
@@ -57,7 +63,7 @@ export async function* rebatch(
   schema: Schema,
   batches: AsyncIterable<RecordBatch>,
   rowCount: number,
-): AsyncGenerator<RecordBatch> {
+): AsyncGenerator<RowGroupBatch> {
   let parts: RecordBatch[] = [];
   let rows = 0;
   let byteCount = 0;
@@ -86,10 +92,10 @@ export async function* rebatch(
   if (rows > 0) yield take();
 }
 
-function join(schema: Schema, parts: readonly RecordBatch[], rowCount: number): RecordBatch {
+function join(schema: Schema, parts: readonly RecordBatch[], rowCount: number): RowGroupBatch {
   const columns = schema.fields.map((field, i) => {
     const chunks = parts.map((part) => part.data.children[i]!);
     return chunks.length === 1 ? chunks[0]! : concatData(field.type as DataType, chunks);
   });
-  return batchOf(schema, rowCount, columns);
+  return { batch: batchOf(schema, rowCount, columns), owned: parts.length > 1 };
 }

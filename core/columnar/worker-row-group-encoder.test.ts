@@ -1,5 +1,7 @@
 import { type RecordBatch, Schema } from 'apache-arrow';
+import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
+import { createThreadedEncoder } from './adapters/worker-row-group-encoder.ts';
 import {
   createInlineRowGroupEncoder,
   createWorkerRowGroupEncoder,
@@ -53,6 +55,21 @@ test('cancelling rejects at once and leaves the encoder usable', async () => {
   stop.abort();
   await expect(work).rejects.toMatchObject({ code: 'CANCELLED' });
   await expect(workers.encode(batch)).resolves.toMatchObject({ rowCount: batch.numRows });
+});
+
+test.each([
+  ['ends', `process.exit(3)`],
+  ['throws', `throw new Error('out of luck')`],
+])('a thread that %s fails its row group, and the next one gets a new thread', async (_, script) => {
+  let started = 0;
+  const source = `require('node:worker_threads').parentPort.on('message', () => { ${script} })`;
+  await using workers = createThreadedEncoder(1, () => {
+    started += 1;
+    return new Worker(source, { eval: true });
+  });
+  const work = await Promise.allSettled([1, 2, 3].map(() => workers.encode(batch)));
+  expect(work.map((result) => result.status === 'rejected' && result.reason.code)).toEqual(Array(3).fill('INTERNAL'));
+  expect(started).toBe(3);
 });
 
 test('closing rejects what is under way instead of hanging', async () => {

@@ -23,12 +23,16 @@ export interface BatchMessage {
   readonly columns: readonly ArrayMessage[];
 }
 
-/** Copies the rows of the batch once, into buffers of their own that can be transferred. */
-export function batchToMessage(batch: RecordBatch): { message: BatchMessage; transfer: ArrayBuffer[] } {
+/**
+ * The batch and the buffers to transfer with it. Its rows are copied once, unless the caller gives the batch away: then
+ * its buffers, which must share no memory with anything else, are moved.
+ */
+export function batchToMessage(batch: RecordBatch, owned: boolean): { message: BatchMessage; transfer: ArrayBuffer[] } {
   const transfer = new Set<ArrayBuffer>();
-  const columns = batch.schema.fields.map((field: Field, i) =>
-    arrayToMessage(concatData(field.type as DataType, [batch.data.children[i]!]), transfer),
-  );
+  const columns = batch.schema.fields.map((field: Field, i) => {
+    const data = batch.data.children[i]!;
+    return arrayToMessage(owned ? data : concatData(field.type as DataType, [data]), transfer);
+  });
   return {
     message: { schema: schemaToJson(batch.schema), rowCount: batch.numRows, columns },
     transfer: [...transfer],

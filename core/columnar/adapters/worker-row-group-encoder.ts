@@ -28,7 +28,11 @@ const closed = () => new GranaryError('CANCELLED', 'The encoder was closed.');
  * Encodes on worker threads. Threads start when they are first needed; one that dies fails the row group it had and is
  * replaced by the next. Closing it cancels everything.
  */
-export function createWorkerRowGroupEncoder({ threadCount }: { readonly threadCount: number }): RowGroupEncoder {
+export const createWorkerRowGroupEncoder = ({ threadCount }: { readonly threadCount: number }): RowGroupEncoder =>
+  createThreadedEncoder(threadCount, () => new Worker(WORKER_URL));
+
+/** The same with threads of any making that answer a `BatchMessage` with a {@link WorkerAnswer}. */
+export function createThreadedEncoder(threadCount: number, startWorker: () => Worker): RowGroupEncoder {
   const threads = new Set<Thread>();
   const waiting: (() => void)[] = [];
   let open = true;
@@ -44,7 +48,7 @@ export function createWorkerRowGroupEncoder({ threadCount }: { readonly threadCo
   };
 
   const start = (): Thread => {
-    const thread: Thread = { worker: new Worker(WORKER_URL), current: undefined };
+    const thread: Thread = { worker: startWorker(), current: undefined };
     // An idle encoder must not keep the process alive.
     thread.worker.unref();
     thread.worker.on('message', (answer: WorkerAnswer) => {
@@ -88,13 +92,13 @@ export function createWorkerRowGroupEncoder({ threadCount }: { readonly threadCo
 
   return {
     threadCount,
-    async encode(batch: RecordBatch, { signal } = {}) {
+    async encode(batch: RecordBatch, { signal, owned = false } = {}) {
       throwIfAborted(signal);
       checkLimits(batch.schema.fields.length, batch.numRows);
       const work = Promise.withResolvers<EncodedRowGroup>();
       const thread = await acquire(work, signal);
       try {
-        const { message, transfer } = batchToMessage(batch);
+        const { message, transfer } = batchToMessage(batch, owned);
         thread.worker.postMessage(message, transfer);
       } catch (error) {
         thread.current = undefined;
