@@ -1,5 +1,6 @@
--- Without CASCADE: while an asset still keeps rows in `lake`, the step is refused and nothing is lost.
-DROP SCHEMA lake;
+-- The tables of structured assets are copies: their rows are kept as segments, from which they are loaded again.
+DROP SCHEMA IF EXISTS lake_assets CASCADE;
+DROP SCHEMA lake CASCADE;
 
 DROP TABLE granary.catalog_progress;
 DROP TABLE granary.audit_logs;

@@ -69,6 +69,8 @@ export type VerifyOutput = z.output<typeof verifyOutput>;
 export interface CatalogOperationsDeps {
   readonly catalog: Catalog;
   readonly stores: Readonly<Record<StorageFormat, RowStore>>;
+  /** Called once an asset is gone: removes what stands beside the journal. */
+  readonly afterRemoval: (asset: CatalogAsset) => Promise<void>;
 }
 
 export function catalogOperations(deps: CatalogOperationsDeps): readonly Operation[] {
@@ -131,6 +133,7 @@ export function catalogOperations(deps: CatalogOperationsDeps): readonly Operati
       async handler({ name }, { caller, signal }) {
         const found = await catalog.getAsset(name);
         await catalog.removeAsset(found.id, { actor: caller, signal });
+        await deps.afterRemoval(found);
         return { removed: found.name };
       },
     }),

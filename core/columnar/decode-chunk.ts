@@ -43,7 +43,8 @@ export function decodeChunk(
   if (unit.length !== chunk.byteCount) throw corrupt(`${unit.length} bytes instead of ${chunk.byteCount}.`);
   const type = field.type as DataType;
   try {
-    const decoded = decodeColumn(type, unit, chunk.encoding, rowGroup.rowCount, chunk.statistics.nullCount);
+    const nullCount = chunk.encoding.mapping === 'arrow' ? 0 : chunk.statistics.nullCount;
+    const decoded = decodeColumn(type, unit, chunk.encoding, rowGroup.rowCount, nullCount);
     if (checksumOf(decoded.parts) !== chunk.checksum) throw corrupt('its values do not match their checksum.');
     return arrowDataOf(type, decoded.column, { dictionary: options.dictionary === true });
   } catch (error) {

@@ -1,5 +1,6 @@
-import { DataType } from 'apache-arrow';
+import { type Data, DataType } from 'apache-arrow';
 import type { StoredColumn } from './arrow-data.ts';
+import { validityOf } from './column-values.ts';
 import { compareTexts, type TextValues } from './text.ts';
 import { estimateDistinct, estimateDistinctTexts } from './distinct.ts';
 import { rangeOf, sumOf } from './int64.ts';
@@ -45,9 +46,20 @@ export function statisticsOf(type: DataType, column: StoredColumn): ChunkStatist
       const count = values.entries.offsets.length - 1;
       return { nullCount, ...boundsFrom(type, values.entries, 0, count - 1), distinctEstimate: count };
     }
+    case 'nested':
+      // The stored form keeps these nulls among the values; whoever prunes by them wants to know of them all the same.
+      return { nullCount: nestedNullCount(values.data) };
     default:
       return { nullCount };
   }
+}
+
+/** A union has no validity of its own: a row is null when its value in the child is. */
+function nestedNullCount(data: Data): number {
+  if (!DataType.isUnion(data.type)) return validityOf(data).nullCount;
+  let count = 0;
+  for (let row = 0; row < data.length; row++) if (!data.getValid(row)) count += 1;
+  return count;
 }
 
 type Bounds = Omit<ChunkStatistics, 'nullCount'>;

@@ -24,6 +24,7 @@ import {
   type Clock,
   fromUtf8,
   GranaryError,
+  isGranaryError,
   isUuid,
   type Random,
   toUtf8,
@@ -131,7 +132,18 @@ export async function createNode({ home, command }: NodeOptions, deps: NodeDeps 
   );
   const temporaryFolder = () => createTemporaryFolder(temporaryRoot);
   const loadTable = (asset: CatalogAsset, options?: AbortOptions) => materialise(catalog, structured, asset, options);
+  const removeTables = () =>
+    structured.removeTables(async (assetId) => {
+      try {
+        await catalog.getAsset(assetId);
+        return false;
+      } catch (error) {
+        if (isGranaryError(error, 'ASSET_NOT_FOUND')) return true;
+        throw error;
+      }
+    });
   const loadTables = async (options?: AbortOptions) => {
+    await removeTables();
     for (const asset of (await catalog.listAssets()).assets) await loadTable(asset, options);
   };
 
@@ -156,7 +168,13 @@ export async function createNode({ home, command }: NodeOptions, deps: NodeDeps 
       writeParquet: async function* () {},
       writeWebm: async function* () {},
     }),
-    ...catalogOperations({ catalog, stores }),
+    ...catalogOperations({
+      catalog,
+      stores,
+      afterRemoval: async ({ storageFormat }) => {
+        if (storageFormat === 'POSTGRESQL') await removeTables();
+      },
+    }),
     ...lineageOperations({ catalog, store }),
     ...auditOperations({ auditLog, findAssetId: async (name) => (await catalog.getAsset(name)).id }),
     ...nodeOperations({

@@ -9,7 +9,6 @@ import {
 } from '#core/kernel/index.ts';
 import type { ByteSource, FileSystem } from '#core/platform/ports.ts';
 import type { ColumnSummary, ScanRequest, SegmentFault, SegmentRef, WriteTarget } from '../ports.ts';
-import { countNulls } from './count-nulls.ts';
 import { plainBatch } from './plain-batch.ts';
 import { batchOf, columnIndex, projectSchema } from './project-batch.ts';
 import { mayMatch, mergeSummaries } from './segment-summary.ts';
@@ -22,21 +21,13 @@ export interface SegmentFile {
 }
 
 /** What the catalog keeps of each column, from the statistics of the row groups. */
-export const summariseSegment = (header: SegmentHeader, bytes: Uint8Array): ColumnSummary[] =>
+export const summariseSegment = (header: SegmentHeader): ColumnSummary[] =>
   header.schema.fields.map((field, i) =>
     mergeSummaries(
       field.type,
-      header.rowGroups.map(({ rowCount, chunks }, rowGroup) => {
-        const { offset, byteCount, statistics } = chunks[i]!;
-        if (!isNested(field.type)) return { rowCount, ...statistics };
-        const unit = bytes.subarray(offset, offset + byteCount);
-        return { rowCount, nullCount: countNulls(decodeChunk(header, rowGroup, i, unit)) };
-      }),
+      header.rowGroups.map(({ rowCount, chunks }) => ({ rowCount, ...chunks[i]!.statistics })),
     ),
   );
-
-/** The nulls of nested columns are part of their values: the statistics do not count them. */
-const isNested = (type: DataType): boolean => (type.children?.length ?? 0) > 0 || DataType.isDictionary(type);
 
 /**
  * Yields the wanted columns of the row groups that the filters do not exclude, reading nothing else of the file.
@@ -73,7 +64,7 @@ function isNeeded({ schema, rowGroups }: SegmentHeader, rowGroup: number, { filt
   const { rowCount, chunks } = rowGroups[rowGroup]!;
   return filters.every((filter) => {
     const index = schema.fields.findIndex(({ name }) => name === filter.column);
-    if (index < 0 || isNested(schema.fields[index]!.type)) return true;
+    if (index < 0) return true;
     return mayMatch(filter, schema.fields[index]!.type as DataType, { rowCount, ...chunks[index]!.statistics });
   });
 }

@@ -359,8 +359,7 @@ for (const { name, start } of engines) {
       };
       const int64 = (values: readonly bigint[], type: DataType = new Int64()) =>
         through(type, makeData({ type, data: BigInt64Array.from(values) } as never) as Data);
-      const texts = (values: readonly string[]) =>
-        through(new Utf8(), vectorFromArray(values, new Utf8()).data[0]!);
+      const texts = (values: readonly string[]) => through(new Utf8(), vectorFromArray(values, new Utf8()).data[0]!);
 
       test('integers of 64 bits, signed and unsigned', async () => {
         expect(await int64([0n, -1n, 2n ** 53n, -(2n ** 53n) - 1n, 2n ** 63n - 1n, -(2n ** 63n)])).toBe('table');

@@ -26,6 +26,8 @@ export interface StructuredRowStore extends RowStore {
     segments: readonly SegmentRef[],
     options?: WriteOptions,
   ): Promise<void>;
+  /** Drops the tables of assets that are gone; the journal is left alone. Errors: `QUERY_FAILED`, `CATALOG_UNREACHABLE`. */
+  removeTables(isRemoved: (assetId: AssetId) => Promise<boolean>): Promise<void>;
 }
 
 /**
@@ -65,6 +67,11 @@ export function createStructuredRowStore({ database, journal }: StructuredRowSto
         if (loading.get(assetId) === own) loading.delete(assetId);
       }
     },
+    async removeTables(isRemoved) {
+      for (const assetId of await tablesOf(database)) {
+        if (await isRemoved(assetId)) await database.transaction((connection) => dropLakeTable(connection, assetId));
+      }
+    },
     async removeUnreferenced(isReferenced) {
       await dropUnreferencedTables(database, isReferenced);
       return journal.removeUnreferenced(isReferenced);
@@ -73,6 +80,14 @@ export function createStructuredRowStore({ database, journal }: StructuredRowSto
 }
 
 const plain = (target: WriteTarget): WriteTarget => ({ ...target, schema: plainSchema(target.schema) });
+
+/** The assets that have a table. */
+async function tablesOf(database: SqlDatabase): Promise<readonly AssetId[]> {
+  const [found] = await database.query<{ known: boolean }>(`SELECT to_regclass('lake.tables') IS NOT NULL AS known`);
+  if (!found?.known) return [];
+  const rows = await database.query<{ asset_id: AssetId }>('SELECT asset_id FROM lake.tables');
+  return rows.map(({ asset_id }) => asset_id);
+}
 
 /** A table goes when any of its segments does: the asset was removed, or it is loaded anew from what is left. */
 async function dropUnreferencedTables(

@@ -48,7 +48,7 @@ export function createWebmRowStore({ files, folder, encoder }: WebmRowStoreDeps)
           id: hash,
           rowCount: header.rowCount,
           byteCount: bytes.length,
-          columns: summariseSegment(header, bytes),
+          columns: summariseSegment(header),
         };
         yield segment;
       }
