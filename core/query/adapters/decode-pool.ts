@@ -21,6 +21,9 @@ export interface DecodeAnswer {
   readonly milliseconds: number;
 }
 
+/** `ready` comes first, once. */
+export type DecodeMessage = DecodeAnswer | 'ready';
+
 /** A chunk decoded, or the error it gave. */
 export interface DecodeOutcome {
   readonly column: ScanColumn | undefined;
@@ -37,10 +40,12 @@ export interface PendingDecode {
 
 /** Decodes on threads of its own, for a caller that cannot await. */
 export interface DecodePool {
-  /** Orders given and not yet answered that the pool takes without queueing for long. */
+  /** How many orders the threads hold at most. */
   readonly capacity: number;
-  readonly pendingCount: number;
-  order(task: ChunkTask): PendingDecode;
+  /** Starts the threads unless they run. They take orders once they have loaded the decoder, a fraction of a second. */
+  start(): void;
+  /** Gives an order to an idle thread; undefined when there is none, and the caller had better do the work itself. */
+  order(task: ChunkTask): PendingDecode | undefined;
   /** Takes what the threads have finished; called often, and never waits. */
   collect(): void;
   /** Sleeps until a thread has answered, at most `milliseconds`; the thread of the caller stands still meanwhile. */
@@ -55,17 +60,24 @@ interface Thread {
   readonly worker: Worker;
   readonly port: MessagePort;
   readonly pending: Map<number, PendingDecode>;
+  isReady: boolean;
 }
 
 const WORKER_URL = new URL('./decode.worker.ts', import.meta.url);
 
-/** Starts the threads at once: they load the decoder while the engine plans. */
 export function createDecodePool(threadCount: number): DecodePool {
   const answered = new Int32Array(new SharedArrayBuffer(4));
+  let threads: Thread[] = [];
+  let started = false;
   let seen = 0;
   let nextId = 0;
 
-  const settle = (thread: Thread, { id, column, error, milliseconds }: DecodeAnswer): void => {
+  const settle = (thread: Thread, message: DecodeMessage): void => {
+    if (message === 'ready') {
+      thread.isReady = true;
+      return;
+    }
+    const { id, column, error, milliseconds } = message;
     const pending = thread.pending.get(id);
     thread.pending.delete(id);
     if (pending) pending.outcome = { column, error: error && fromWireError(error), milliseconds };
@@ -77,25 +89,23 @@ export function createDecodePool(threadCount: number): DecodePool {
     thread.pending.clear();
   };
 
-  const start = (): Thread => {
+  const startThread = (): Thread => {
     const { port1, port2 } = new MessageChannel();
     const workerData: DecodeThreadData = { port: port2, answered };
     const worker = new Worker(WORKER_URL, { workerData, transferList: [port2] });
-    const thread: Thread = { worker, port: port1, pending: new Map() };
+    const thread: Thread = { worker, port: port1, pending: new Map(), isReady: false };
     worker.unref();
-    port1.on('message', (answer: DecodeAnswer) => settle(thread, answer));
+    port1.on('message', (message: DecodeMessage) => settle(thread, message));
     port1.unref();
     worker.on('error', () => lose(thread));
     worker.on('exit', () => lose(thread));
     return thread;
   };
 
-  let threads: Thread[] = Array.from({ length: threadCount }, start);
-
   const collect = (): void => {
     for (const thread of threads) {
       for (;;) {
-        const received = receiveMessageOnPort(thread.port) as { message: DecodeAnswer } | undefined;
+        const received = receiveMessageOnPort(thread.port) as { message: DecodeMessage } | undefined;
         if (!received) break;
         settle(thread, received.message);
       }
@@ -104,17 +114,20 @@ export function createDecodePool(threadCount: number): DecodePool {
 
   return {
     capacity: threadCount * ORDERS_PER_THREAD,
-    get pendingCount() {
-      return threads.reduce((sum, thread) => sum + thread.pending.size, 0);
+    start() {
+      if (started) return;
+      started = true;
+      threads = Array.from({ length: threadCount }, startThread);
     },
     order(task) {
+      const idle = threads.filter((thread) => thread.isReady && thread.pending.size < ORDERS_PER_THREAD);
+      const [thread] = idle.toSorted((a, b) => a.pending.size - b.pending.size);
+      if (!thread) return undefined;
       const pending: PendingDecode = { outcome: undefined, lost: false };
-      const [idlest] = threads.toSorted((a, b) => a.pending.size - b.pending.size);
-      if (!idlest) return { outcome: undefined, lost: true };
       const id = nextId++;
-      idlest.pending.set(id, pending);
+      thread.pending.set(id, pending);
       const order: DecodeOrder = { id, task };
-      idlest.port.postMessage(order);
+      thread.port.postMessage(order);
       return pending;
     },
     collect,

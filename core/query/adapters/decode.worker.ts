@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import type { DecodeAnswer, DecodeOrder, DecodeThreadData } from './decode-pool.ts';
+import type { DecodeAnswer, DecodeMessage, DecodeOrder, DecodeThreadData } from './decode-pool.ts';
 import type { ScanColumn } from './scan-column.ts';
 import { createSegmentReader } from './segment-reader.ts';
 import { toWireError } from './wire-error.ts';
@@ -25,6 +25,13 @@ function owned(column: ScanColumn): { column: ScanColumn; transfer: ArrayBuffer[
   return { column: { ...column, validity, values: moved }, transfer };
 }
 
+const post = (message: DecodeMessage, transfer: ArrayBuffer[] = []): void => {
+  port.postMessage(message, transfer);
+  // The reader may sleep on this number, with its event loop standing still.
+  Atomics.add(answered, 0, 1);
+  Atomics.notify(answered, 0);
+};
+
 port.on('message', ({ id, task }: DecodeOrder) => {
   const start = performance.now();
   let answer: DecodeAnswer;
@@ -36,8 +43,7 @@ port.on('message', ({ id, task }: DecodeOrder) => {
   } catch (error) {
     answer = { id, error: toWireError(error), milliseconds: performance.now() - start };
   }
-  port.postMessage(answer, transfer);
-  // The reader may sleep on this number, with its event loop standing still.
-  Atomics.add(answered, 0, 1);
-  Atomics.notify(answered, 0);
+  post(answer, transfer);
 });
+
+post('ready');

@@ -58,7 +58,7 @@ async function close(): Promise<void> {
 
 port.on('message', (order: EngineOrder) => {
   if (order.kind === 'query') {
-    track(runQueryWork({ cache, reader, pool, openInstance, threadCount: data.threadCount }, order));
+    track(runQueryWork({ cache, reader, pool, openInstance, ...data }, order));
   } else if (order.kind === 'parquet') track(runParquetWork(data, order));
   else if (order.kind === 'close') void close();
 });

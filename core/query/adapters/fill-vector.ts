@@ -1,4 +1,6 @@
 import duckdb from '@duckdb/node-bindings';
+import { GranaryError } from '#core/kernel/index.ts';
+import type { EnumSource } from './enum-source.ts';
 import type { ScanColumn } from './scan-column.ts';
 
 /** Rows of one of the engine's chunks. */
@@ -9,7 +11,7 @@ const INLINE_BYTES_MAX = 12;
 
 const VALUE_BYTES = 16;
 const slots = new Uint8Array(VECTOR_ROWS_MAX * VALUE_BYTES);
-const words = new Uint32Array(slots.buffer);
+const words = new Int32Array(slots.buffer);
 let scratch = new Uint8Array(2 ** 16);
 
 /**
@@ -20,7 +22,7 @@ let scratch = new Uint8Array(2 ** 16);
  * memory, so that it lives exactly as long as the engine needs it.
  */
 export function fillVector(vector: duckdb.Vector, column: ScanColumn, rowStart: number, rowCount: number): void {
-  const { values, validity } = column;
+  const { values } = column;
   if (values.kind === 'fixed') {
     const { bytes, width } = values;
     copy(vector, bytes, rowStart * width, rowCount * width);
@@ -29,11 +31,35 @@ export function fillVector(vector: duckdb.Vector, column: ScanColumn, rowStart: 
     else fillCodes(vector, values.codes, values.offsets, values.bytes, rowStart, rowCount);
     copy(vector, slots, 0, rowCount * VALUE_BYTES);
   }
-  if (validity) {
-    duckdb.vector_ensure_validity_writable(vector);
-    const start = validity.byteOffset + (rowStart >> 3);
-    duckdb.copy_data_to_vector_validity(vector, 0, validity.buffer as ArrayBuffer, start, (rowCount + 7) >> 3);
-  }
+  fillValidity(vector, column, rowStart, rowCount);
+}
+
+function fillValidity(vector: duckdb.Vector, { validity }: ScanColumn, rowStart: number, rowCount: number): void {
+  if (!validity) return;
+  duckdb.vector_ensure_validity_writable(vector);
+  const start = validity.byteOffset + (rowStart >> 3);
+  duckdb.copy_data_to_vector_validity(vector, 0, validity.buffer as ArrayBuffer, start, (rowCount + 7) >> 3);
+}
+
+const narrow = new Uint16Array(VECTOR_ROWS_MAX);
+const narrowBytes = new Uint8Array(narrow.buffer);
+
+/** Copies rows of a dictionary column into a vector of the ENUM; `rowStart` must be a multiple of 8. */
+export function fillEnum(
+  vector: duckdb.Vector,
+  column: ScanColumn,
+  source: EnumSource,
+  rowStart: number,
+  rowCount: number,
+): void {
+  const { values } = column;
+  if (values.kind !== 'codes') throw new GranaryError('INTERNAL', 'A column changed between planning and scanning.');
+  const { codes } = values;
+  const map = source.valuesOf(column);
+  const target = source.width === 1 ? narrowBytes : narrow;
+  for (let row = 0; row < rowCount; row++) target[row] = map[codes[rowStart + row]!]!;
+  copy(vector, narrowBytes, 0, rowCount * source.width);
+  fillValidity(vector, column, rowStart, rowCount);
 }
 
 function copy(vector: duckdb.Vector, source: Uint8Array, start: number, byteCount: number): void {
@@ -93,7 +119,7 @@ function fillTexts(
 
 /** The texts of one dictionary as values of the engine; those of more than 12 bytes await their address. */
 interface Entries {
-  readonly words: Uint32Array;
+  readonly words: Int32Array;
   readonly hasLong: boolean;
   /** Where the entry lies in the bytes placed by the call numbered `placedBy`. */
   readonly placedAt: Int32Array;
@@ -108,7 +134,7 @@ function entriesOf(offsets: Int32Array, bytes: Uint8Array): Entries {
   const known = prepared.get(offsets);
   if (known) return known;
   const count = offsets.length - 1;
-  const values = new Uint32Array(count * 4);
+  const values = new Int32Array(count * 4);
   const valueBytes = new Uint8Array(values.buffer);
   let hasLong = false;
   for (let entry = 0; entry < count; entry++) {

@@ -8,6 +8,8 @@ export interface ParsedStatement extends CheckedStatement {
   readonly explain: ExplainSplit['mode'];
   /** The SELECT itself. */
   readonly body: string;
+  /** As the engine's parser wrote it. */
+  readonly tree: unknown;
   /** Names of assets: what stands in FROM and is no common table expression there. */
   readonly assetNames: readonly string[];
 }
@@ -34,11 +36,12 @@ export async function parseSql(connection: DuckDBConnection, sql: string): Promi
     }
     const { mode, body } = splitExplain(sql);
     const { count } = mode === 'none' ? whole : await connection.extractStatements(body);
-    const checked = checkStatement({ statementCount: count, tree: await parseTree(connection, body) });
+    const tree = await parseTree(connection, body);
+    const checked = checkStatement({ statementCount: count, tree });
     if (checked.kind === 'show tables' && mode !== 'none') {
       throw new GranaryError('SQL_FORBIDDEN', 'SHOW TABLES has no plan to explain.');
     }
-    return { ...checked, explain: mode, body, assetNames: assetNames(connection, body, checked) };
+    return { ...checked, explain: mode, body, tree, assetNames: assetNames(connection, body, checked) };
   } catch (error) {
     throw engineError(error, 'parse');
   }

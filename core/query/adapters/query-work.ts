@@ -4,6 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { RecordBatchReader } from 'apache-arrow';
 import type { ScanRequest } from '#core/catalog/index.ts';
 import { GranaryError } from '#core/kernel/index.ts';
+import { enumColumns } from '../enum-columns.ts';
 import { planScan, type ScanOccurrence, type ScanPlan } from '../plan-scan.ts';
 import type { QueryExplanation } from '../ports.ts';
 import { type PlannedScan, readEnginePlan, toScanFilter } from '../read-engine-plan.ts';
@@ -13,6 +14,7 @@ import { type ColumnarScan, openColumnarScan, type ScanContext } from './columna
 import { engineError } from './engine-error.ts';
 import type { EngineInstance } from './engine-instance.ts';
 import { engineTypeOf } from './duckdb-types.ts';
+import { createEnumSource, ENUM_ENTRIES_MAX, type EnumSource } from './enum-source.ts';
 import { analysePlan, explainPlan, isOrderFree, type PlanNode, planText } from './explain-plan.ts';
 import { type Inbox, openInbox } from './inbox.ts';
 import { type ParsedStatement, parseSql } from './parse-sql.ts';
@@ -24,6 +26,7 @@ import { createSentTable } from './sent-table.ts';
 export interface QueryWorkDeps extends ScanContext {
   readonly openInstance: () => Promise<EngineInstance>;
   readonly threadCount: number;
+  readonly cacheByteCountMax: number;
 }
 
 export interface QueryOrder {
@@ -126,20 +129,14 @@ async function planStatement(
     return { select: async () => select, assets: [], loads: [], plan: [] };
   }
   if (answer.kind !== 'assets') throw new GranaryError('INTERNAL', `A query got a message "${answer.kind}" too early.`);
-  const { token, isCancelled, onError } = state;
+  const { token, isCancelled } = state;
   const assets: QueriedAsset[] = [];
   for (const [number, { schema: bytes, ...rest }] of answer.assets.entries()) {
     const description = { ...rest, schema: RecordBatchReader.from(bytes).open().schema };
-    const fn = registerScanFunction(connection, token, number, description, isCancelled, onError);
+    const fn = registerScanFunction(connection, { ...state, number, asset: description, enums: new Map() });
     const plan = planScan(description.schema, []);
     assets.push({ description, fn, plan, scan: undefined });
-    await createView(
-      connection,
-      description,
-      fn,
-      `${fn.name}()`,
-      description.schema.fields.map((field) => field.name),
-    );
+    await createView(connection, description, fn, `${fn.name}()`, columnNames(description));
   }
   const { body, explain } = statement;
   const plan = await explainPlan(connection, body);
@@ -167,12 +164,44 @@ async function planStatement(
     asset.scan = openColumnarScan(deps, description, asset.plan, isCancelled);
     const indexes = description.schema.fields.flatMap(({ name }, i) => (asset.plan.columns.includes(name) ? [i] : []));
     asset.scan.prefetch(indexes);
-    fn.open(asset.scan, orderFree ? deps.threadCount : 1);
+    const threadCount = orderFree ? deps.threadCount : 1;
+    fn.open(asset.scan, threadCount);
+    const enums = orderFree && assets.length === 1 ? findEnums(statement.tree, asset, asset.scan, deps) : new Map();
+    if (enums.size > 0) {
+      const typed = registerScanFunction(connection, { ...state, number, asset: description, enums });
+      typed.open(asset.scan, threadCount);
+      await createView(connection, description, typed, `${typed.name}()`, columnNames(description));
+    }
   }
   const select = async () =>
     explain === 'none' ? body : selectTexts('plan', planText(await analysePlan(connection, body), rename).split('\n'));
   return { select, assets, loads, plan };
 }
+
+/**
+ * Columns that the engine may see as ENUM. Their row groups are decoded now, to merge their dictionaries: all of them are
+ * needed anyway, and they must fit into the cache to be there when the scan comes by.
+ */
+function findEnums(
+  tree: unknown,
+  { description: { schema }, plan }: QueriedAsset,
+  scan: ColumnarScan,
+  { cacheByteCountMax }: QueryWorkDeps,
+): ReadonlyMap<number, EnumSource> {
+  const enums = new Map<number, EnumSource>();
+  const allowed = enumColumns(tree, plan.columns);
+  for (const [index, { name }] of schema.fields.entries()) {
+    if (!plan.columns.includes(name) || !allowed.has(name.toLowerCase())) continue;
+    if (!scan.isDictionary(index, ENUM_ENTRIES_MAX) || scan.rowCount * CODE_BYTES > cacheByteCountMax / 2) continue;
+    const columns = Array.from({ length: scan.rowGroupCount }, (_, group) => scan.columns(group, [index])[0]!);
+    const source = createEnumSource(columns);
+    if (source) enums.set(index, source);
+  }
+  return enums;
+}
+
+/** A decoded row of a dictionary column. */
+const CODE_BYTES = 4;
 
 /** A SELECT of one column with the given texts, in order. */
 function selectTexts(column: string, texts: readonly string[]): string {
@@ -180,6 +209,8 @@ function selectTexts(column: string, texts: readonly string[]): string {
   const select = `SELECT ${column} FROM (VALUES ${rows.length > 0 ? rows.join(', ') : '(NULL)'}) AS texts(${column})`;
   return rows.length > 0 ? select : `${select} WHERE false`;
 }
+
+const columnNames = ({ schema }: AssetDescription): readonly string[] => schema.fields.map((field) => field.name);
 
 /** The asset under its own name and with its own columns. Columns that are not at hand are null; nobody asks for them. */
 async function createView(
@@ -267,7 +298,7 @@ const requestOf = ({ columns, filters }: ScanPlan): ScanRequest => ({ columns, f
 
 /** Text of the engine with the caller's names in place of internal ones. */
 function withoutToken(text: string, token: string, assets: readonly QueriedAsset[]): string {
-  const internal = new RegExp(`${token}_(?:[ft](\\d+)|(\\d+)_(\\d+)|\\w+)`, 'gi');
+  const internal = new RegExp(`${token}_(?:[eft](\\d+)|(\\d+)_(\\d+)|\\w+)`, 'gi');
   return text.replaceAll(internal, (_, table?: string, asset?: string, column?: string) =>
     table === undefined
       ? (assets[Number(asset)]?.description.schema.fields[Number(column)]?.name ?? '')

@@ -85,6 +85,8 @@ export function createResultColumn(name: string, type: duckdb.LogicalType, rowCo
       const isJson = duckdb.logical_type_get_alias(type) === 'JSON';
       return textColumn(isJson ? jsonField(name) : new Field(name, new Utf8(), true), rowCountMax);
     }
+    case Type.ENUM:
+      return enumColumn(name, type, rowCountMax);
     case Type.BLOB:
       return textColumn(new Field(name, new Binary(), true), rowCountMax);
     case Type.SQLNULL:
@@ -114,13 +116,31 @@ class Validity {
   /** Returns a test for rows without a value, or undefined when all have one. */
   append(vector: duckdb.Vector, rowCount: number): ((row: number) => boolean) | undefined {
     const source = duckdb.vector_get_validity(vector, ((rowCount + 63) >> 6) * 8) as Uint8Array | null;
-    const isNull = source ? (row: number) => (source[row >> 3]! & (1 << (row & 7))) === 0 : undefined;
-    for (let row = 0; row < rowCount; row++) {
-      if (isNull?.(row)) this.#nulls += 1;
-      else this.#bits[(this.#rows + row) >> 3]! |= 1 << ((this.#rows + row) & 7);
-    }
+    const start = this.#rows;
     this.#rows += rowCount;
+    if (!source) {
+      this.#fill(start, rowCount);
+      return undefined;
+    }
+    const isNull = (row: number) => (source[row >> 3]! & (1 << (row & 7))) === 0;
+    for (let row = 0; row < rowCount; row++) {
+      if (isNull(row)) this.#nulls += 1;
+      else this.#bits[(start + row) >> 3]! |= 1 << ((start + row) & 7);
+    }
     return isNull;
+  }
+
+  /** Marks rows that all have a value, whole bytes at once. */
+  #fill(start: number, rowCount: number): void {
+    const end = start + rowCount;
+    let row = start;
+    for (; row < end && (row & 7) !== 0; row++) this.#bits[row >> 3]! |= 1 << (row & 7);
+    const wholeEnd = end & ~7;
+    if (wholeEnd > row) {
+      this.#bits.fill(0xff, row >> 3, wholeEnd >> 3);
+      row = wholeEnd;
+    }
+    for (; row < end; row++) this.#bits[row >> 3]! |= 1 << (row & 7);
   }
 
   take(): { length: number; nullCount: number; nullBitmap: Uint8Array | undefined } {
@@ -218,6 +238,38 @@ function textColumn(field: Field, rowCountMax: number): ResultColumn {
     append(chunk, columnIndex, rowCount) {
       const vector = duckdb.data_chunk_get_vector(chunk, columnIndex);
       texts.append(vector, rowCount, validity.append(vector, rowCount));
+    },
+    get byteCount() {
+      return texts.byteCount;
+    },
+    take: () => textData(field, validity, texts),
+  };
+}
+
+/** An ENUM becomes the texts it stands for. */
+function enumColumn(name: string, type: duckdb.LogicalType, rowCountMax: number): ResultColumn {
+  const field = new Field(name, new Utf8(), true);
+  const validity = new Validity(rowCountMax);
+  const texts = createTextCollector(rowCountMax);
+  const entries = Array.from({ length: duckdb.enum_dictionary_size(type) }, (_, value) =>
+    toUtf8(duckdb.enum_dictionary_value(type, value)),
+  );
+  const widths: Partial<Record<duckdb.Type, number>> = { [Type.UTINYINT]: 1, [Type.USMALLINT]: 2 };
+  const width = widths[duckdb.enum_internal_type(type)] ?? 4;
+  return {
+    field,
+    append(chunk, columnIndex, rowCount) {
+      const vector = duckdb.data_chunk_get_vector(chunk, columnIndex);
+      const isNull = validity.append(vector, rowCount);
+      const bytes = duckdb.vector_get_data(vector, rowCount * width);
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      for (let row = 0; row < rowCount; row++) {
+        if (isNull?.(row)) texts.appendEmpty();
+        else {
+          const value = width === 1 ? bytes[row]! : width === 2 ? view.getUint16(row * 2, true) : view.getUint32(row * 4, true);
+          texts.appendBytes(entries[value]!);
+        }
+      }
     },
     get byteCount() {
       return texts.byteCount;

@@ -3,7 +3,8 @@ import duckdb from '@duckdb/node-bindings';
 import { GranaryError } from '#core/kernel/index.ts';
 import type { ColumnarScan } from './columnar-scan.ts';
 import { engineTypeOf, logicalTypeOf } from './duckdb-types.ts';
-import { fillVector, VECTOR_ROWS_MAX } from './fill-vector.ts';
+import type { EnumSource } from './enum-source.ts';
+import { fillEnum, fillVector, VECTOR_ROWS_MAX } from './fill-vector.ts';
 import type { AssetDescription } from './query-messages.ts';
 import type { ScanColumn } from './scan-column.ts';
 
@@ -31,21 +32,31 @@ interface Position {
  */
 export const NO_COLUMN = new Uint8Array(VECTOR_ROWS_MAX);
 
+export interface ScanFunctionOptions {
+  /** Random, beginning with a letter. */
+  readonly token: string;
+  /** Of the asset within the query. */
+  readonly number: number;
+  readonly asset: AssetDescription;
+  /** Columns that the engine is to see as ENUM, by their index in the schema. */
+  readonly enums: ReadonlyMap<number, EnumSource>;
+  readonly isCancelled: () => boolean;
+  /** Gets what a callback threw; the engine only sees that something did. */
+  readonly onError: (error: unknown) => void;
+}
+
 /**
  * Registers the function. `token` is random: whoever does not know it can name neither the function nor its columns.
- * `onError` gets what a callback threw; the engine only sees that something did.
  */
 export function registerScanFunction(
   connection: DuckDBConnection,
-  token: string,
-  number: number,
-  asset: AssetDescription,
-  isCancelled: () => boolean,
-  onError: (error: unknown) => void,
+  { token, number, asset, enums, isCancelled, onError }: ScanFunctionOptions,
 ): ScanFunction {
-  const name = `${token}_f${number}`;
+  const name = `${token}_${enums.size > 0 ? 'e' : 'f'}${number}`;
   const columnName = (index: number) => `${token}_${number}_${index}`;
-  const types = asset.schema.fields.map((field) => logicalTypeOf(engineTypeOf(field.type)));
+  const types = asset.schema.fields.map(
+    (field, index) => enums.get(index)?.type ?? logicalTypeOf(engineTypeOf(field.type)),
+  );
   const booleans = duckdb.create_logical_type(duckdb.Type.BOOLEAN);
   let opened: { scan: ColumnarScan; threadCount: number } | undefined;
 
@@ -72,7 +83,7 @@ export function registerScanFunction(
     try {
       if (isCancelled()) throw new GranaryError('CANCELLED', 'The query was cancelled.');
       if (!opened) duckdb.data_chunk_set_size(output, 0);
-      else fillChunk(opened.scan, duckdb.function_get_init_data(info) as Position, output);
+      else fillChunk(opened.scan, enums, duckdb.function_get_init_data(info) as Position, output);
     } catch (error) {
       onError(error);
       duckdb.data_chunk_set_size(output, 0);
@@ -89,7 +100,12 @@ export function registerScanFunction(
   };
 }
 
-function fillChunk(scan: ColumnarScan, position: Position, output: duckdb.DataChunk): void {
+function fillChunk(
+  scan: ColumnarScan,
+  enums: ReadonlyMap<number, EnumSource>,
+  position: Position,
+  output: duckdb.DataChunk,
+): void {
   while (position.rowGroup < scan.rowGroupCount && position.row >= scan.rowCountOf(position.rowGroup)) {
     position.rowGroup += 1;
     position.row = 0;
@@ -111,7 +127,12 @@ function fillChunk(scan: ColumnarScan, position: Position, output: duckdb.DataCh
   for (const { index, output: place } of columns) {
     const vector = duckdb.data_chunk_get_vector(output, place);
     if (index < 0) duckdb.copy_data_to_vector(vector, 0, NO_COLUMN.buffer, 0, rowCount);
-    else fillVector(vector, position.current[next++]!, position.row, rowCount);
+    else {
+      const column = position.current[next++]!;
+      const source = enums.get(index);
+      if (source) fillEnum(vector, column, source, position.row, rowCount);
+      else fillVector(vector, column, position.row, rowCount);
+    }
   }
   position.row += rowCount;
 }
