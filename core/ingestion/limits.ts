@@ -23,7 +23,10 @@ export const SPOOL_BYTES_MAX = 256 * 2 ** 30;
 /** Compressed bytes of one Parquet row group, which is held in memory as a whole (WebAssembly ends at 4 GiB). */
 export const PARQUET_ROW_GROUP_BYTES_MAX = 2 ** 30;
 
-/** Bytes of one message of an Arrow stream, which is held in memory as a whole. */
+/** JavaScript heap of the thread that decodes a Parquet or Arrow file, values apart; damaged files ask for any amount. */
+export const DECODER_HEAP_MEBIBYTES_MAX = 256;
+
+/** Bytes of one buffer of an Arrow file after decompression, which is held in memory as a whole. */
 export const ARROW_MESSAGE_BYTES_MAX = 2 ** 30;
 
 /** Bytes taken from the start of the text to find its format and its delimiter. */

@@ -1,4 +1,4 @@
-import { Binary, Data, DataType, Dictionary, Field, Schema, Utf8, Vector, makeData } from 'apache-arrow';
+import { Binary, type Data, DataType, Dictionary, Field, Schema, Utf8, Vector, makeData } from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
 import { uniqueNames } from './column-names.ts';
 import type { ColumnNote } from './ports.ts';
@@ -28,6 +28,10 @@ const isFixedWidth = (type: DataType) =>
   DataType.isTimestamp(type) ||
   DataType.isDuration(type) ||
   DataType.isFixedSizeBinary(type);
+
+/** The field under {@link plainType} of its type. */
+export const plainField = (field: Field): Field =>
+  new Field(field.name, plainType(field.type), field.nullable, field.metadata);
 
 /** The schema with plain types, and with names that are all there and all different. */
 export function plainSchema(source: string, schema: Schema): { schema: Schema; notes: readonly ColumnNote[] } {
@@ -84,7 +88,9 @@ function narrowOffsets(data: Data): Data {
   const from = Number(wide[0] ?? 0n);
   const offsets = new Int32Array(length + 1);
   checkTextBytes(Number(wide[length] ?? 0n) - from);
-  for (let i = 0; i <= length; i++) offsets[i] = Number(wide[i]!) - from;
+  // The low halves do: differences are below 2^31, and they wrap as the offsets do.
+  const low = new Int32Array(wide.buffer, wide.byteOffset, wide.length * 2);
+  for (let i = 0; i <= length; i++) offsets[i] = (low[2 * i]! - low[0]!) | 0;
   const values = (data.values as Uint8Array).subarray(from, from + offsets[length]!);
   const validity =
     data.nullCount > 0 && data.offset === 0

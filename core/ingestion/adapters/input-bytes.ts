@@ -27,13 +27,13 @@ export async function createInputBytes(file: InputFile, options: ReadOptions): P
   let folder: string | undefined;
   let copyPath: string | undefined;
 
-  async function* counted(stage: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async function* counted(stage: string, open: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     let done = 0;
     const total = byteCount ?? file.byteCount;
     const tell = () =>
       report?.({ stage, subject: file.name, done, ...(total === undefined ? {} : { total }), unit: 'bytes' });
     tell();
-    for await (const chunk of abortable(file.name, source, signal)) {
+    for await (const chunk of abortable(file.name, open(), signal)) {
       yield chunk;
       done += chunk.length;
       tell();
@@ -57,7 +57,7 @@ export async function createInputBytes(file: InputFile, options: ReadOptions): P
     async *first() {
       const copy = file.replayable ? undefined : await openSpool(await freshPath(), file.name);
       try {
-        for await (const chunk of counted('scanning', file.read())) {
+        for await (const chunk of counted('scanning', () => file.read())) {
           hasher.update(chunk);
           await copy?.write(chunk);
           yield chunk;
@@ -74,8 +74,7 @@ export async function createInputBytes(file: InputFile, options: ReadOptions): P
       throw new GranaryError('INTERNAL', `${file.name} has not been read to its end.`);
     },
     again: () =>
-      counted(
-        'reading',
+      counted('reading', () =>
         copyPath === undefined ? file.read() : createReadStream(copyPath, { highWaterMark: STEP_BYTES }),
       ),
     async spool(bytes) {

@@ -1,23 +1,22 @@
 import { GranaryError, throwIfAborted } from '#core/kernel/index.ts';
 import { SAMPLE_BYTES } from '../limits.ts';
 import type { BatchSource, OpenBatchSource } from '../ports.ts';
-import { openArrowFile, openArrowStream } from './arrow-source.ts';
+import { openBinary } from './binary-source.ts';
 import type { Content, OpenContent } from './content.ts';
 import { openCsv } from './csv-source.ts';
 import { type Compression, compressionOf, decompress } from './decompress.ts';
 import { detectFormat, type FileFormat } from '../detect-format.ts';
 import { createInputBytes } from './input-bytes.ts';
 import { openJsonArray, openJsonLines } from './json-source.ts';
-import { openParquet } from './parquet-source.ts';
 import { type Peeked, peek } from './peek.ts';
 
 const SOURCES: Readonly<Record<FileFormat, OpenContent>> = {
   csv: openCsv,
   json: openJsonArray,
   ndjson: openJsonLines,
-  parquet: openParquet,
-  'arrow-file': openArrowFile,
-  'arrow-stream': openArrowStream,
+  parquet: openBinary('parquet'),
+  'arrow-file': openBinary('arrow-file'),
+  'arrow-stream': openBinary('arrow-stream'),
 };
 
 /** The format as people call it, such as `csv` or `parquet+gzip`. */
@@ -29,7 +28,7 @@ const labelOf = (format: FileFormat, compression: Compression | undefined) => {
 /**
  * Opens a file of any supported format. The file is read once to its end before this resolves: the types come from all of the
  * data, and so does the hash. Text is read a second time for the rows; what cannot be read twice, and Parquet and Arrow
- * files, which are read from their end, are copied to the temporary folder meanwhile. Memory does not grow with the
+ * data, which are decoded in a thread of their own, are copied to the temporary folder meanwhile. Memory does not grow with the
  * file. Errors: `FILE_EMPTY`, `FILE_FORMAT`, `FILE_ENCODING`, `FILE_TRUNCATED`, `FILE_SCHEMA`, `TYPE_UNSUPPORTED`,
  * `UNSUPPORTED`, `LIMIT_EXCEEDED`, `ROW_INVALID`, `IO_FAILED`, `DISK_FULL`, `CANCELLED`.
  */

@@ -43,7 +43,8 @@ export const newColumnInference = (): ColumnInference => ({
   firstText: undefined,
 });
 
-const NUMBERS = KIND.INTEGER | KIND.LONG | KIND.HUGE | KIND.FLOAT | KIND.FLOAT_ONLY | KIND.DECIMAL;
+const INTEGERS = KIND.INTEGER | KIND.LONG | KIND.HUGE | KIND.INEXACT;
+const NUMBERS = INTEGERS | KIND.FLOAT | KIND.FLOAT_ONLY | KIND.DECIMAL;
 const TIMESTAMPS = KIND.TIMESTAMP | KIND.TIMESTAMP_UTC;
 const TEXTS = KIND.TEXT | KIND.LEADING_ZERO;
 
@@ -121,8 +122,9 @@ export function inferType(column: ColumnInference): InferredType {
   if (kinds & TEXTS) return { type: new Utf8(), note: textNote(column) };
   if (kinds === KIND.BOOLEAN) return { type: new Bool() };
   if (kinds === KIND.DATE) return { type: new DateDay() };
-  if (only(kinds, KIND.INTEGER | KIND.LONG)) return { type: new Int64() };
-  if (only(kinds, KIND.INTEGER | KIND.FLOAT | KIND.FLOAT_ONLY)) return { type: new Float64() };
+  if (only(kinds, KIND.INTEGER | KIND.LONG | KIND.INEXACT)) return { type: new Int64() };
+  if (only(kinds, INTEGERS)) return decimalType(column);
+  if (only(kinds, NUMBERS & ~KIND.DECIMAL & ~KIND.INEXACT)) return { type: new Float64() };
   if (only(kinds, NUMBERS)) return decimalType(column);
   if (kinds === KIND.TIMESTAMP) return timestampType(column, null);
   if (kinds === KIND.TIMESTAMP_UTC) return timestampType(column, 'UTC');

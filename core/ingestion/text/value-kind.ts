@@ -4,9 +4,9 @@ import { asciiText, isExactAsFloat, newNumberShape, scanNumber, type NumberShape
 /** What the text of one value can be read as without losing anything; bits, so that a column can collect them. */
 export const KIND = {
   BOOLEAN: 1,
-  /** An integer that float64 holds exactly. */
+  /** An integer within ±2^53, which float64 holds exactly. */
   INTEGER: 2,
-  /** An integer of 64 bits beyond that. */
+  /** An integer of 64 bits beyond ±2^53. */
   LONG: 4,
   /** An integer beyond 64 bits, of at most 38 digits. */
   HUGE: 8,
@@ -25,8 +25,11 @@ export const KIND = {
   TEXT: 2048,
   /** An object or an array. */
   NESTED: 4096,
+  /** Beside another kind: an integer that float64 does not hold exactly. */
+  INEXACT: 8192,
 } as const;
-export type Kind = (typeof KIND)[keyof typeof KIND];
+/** One kind, or an integer's kind with `INEXACT`. */
+export type Kind = number;
 
 /** Digits of the widest decimal that Arrow and SQL engines share (decimal128). */
 export const DECIMAL_DIGITS_MAX = 38;
@@ -82,7 +85,8 @@ function kindOfNumber(bytes: Uint8Array, start: number, end: number, shape: Numb
     if (shape.significantDigits > DECIMAL_DIGITS_MAX) return KIND.TEXT;
     const value = BigInt(asciiText(bytes, start, end));
     if (Number.isSafeInteger(Number(value))) return KIND.INTEGER;
-    return value >= INT64_MIN && value <= INT64_MAX ? KIND.LONG : KIND.HUGE;
+    const exactness = isExactAsFloat(bytes, start, end, shape) ? 0 : KIND.INEXACT;
+    return (value >= INT64_MIN && value <= INT64_MAX ? KIND.LONG : KIND.HUGE) | exactness;
   }
   if (isExactAsFloat(bytes, start, end, shape)) {
     const isNegativeZero = shape.negative && shape.significantDigits === 0;
