@@ -19,6 +19,9 @@ export const SEGMENT_ROWS = 16 * ROW_GROUP_ROWS;
 /** A segment ends after this many encoded bytes: it is assembled and hashed in memory. */
 export const SEGMENT_BYTES = 64 * 2 ** 20;
 
+/** A segment that is to hold all rows of an asset is assembled in memory before it leaves the node. */
+export const SINGLE_SEGMENT_BYTES_MAX = 2 ** 30;
+
 /** A header larger than this is refused: 1,000 columns need about 200 kB a row group. */
 export const SEGMENT_HEADER_BYTES_MAX = 64 * 2 ** 20;
 

@@ -15,7 +15,7 @@ import {
   type StorageFormat,
 } from '#core/catalog/index.ts';
 import { catalogOperations } from '#core/catalog/index.ts';
-import { createWorkerRowGroupEncoder } from '#core/columnar/index.ts';
+import { createWorkerRowGroupEncoder, encodeSegments } from '#core/columnar/index.ts';
 import { openBatchSource, spoolFile } from '#core/ingestion/index.ts';
 import { ingestionOperations } from '#core/ingestion/index.ts';
 import {
@@ -166,7 +166,9 @@ export async function createNode({ home, command }: NodeOptions, deps: NodeDeps 
       stores,
       segmentPath: webm.path,
       writeParquet: async function* () {},
-      writeWebm: async function* () {},
+      async *writeWebm(schema, batches, { signal }) {
+        for await (const { bytes } of encodeSegments(schema, batches, { encoder, single: true, signal })) yield bytes;
+      },
     }),
     ...catalogOperations({
       catalog,
