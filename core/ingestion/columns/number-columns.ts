@@ -1,5 +1,5 @@
 import { type DataType, Precision } from 'apache-arrow';
-import { asciiText, newNumberShape, scanNumber, toFloat } from '../text/number-text.ts';
+import { asciiText, isExactAsFloat, newNumberShape, scanNumber, toFloat } from '../text/number-text.ts';
 import { isBooleanText } from '../text/value-kind.ts';
 import { bitmapLength, type ColumnBuilder, withValidity } from './column-builder.ts';
 
@@ -113,18 +113,23 @@ const FLOAT_NAMES = new Map([
   ['-Infinity', -Infinity],
 ]);
 
+/** A column of floats. Fractions are rounded to the nearest float; an integer that would be rounded does not fit. */
 export function createFloatColumn(type: DataType, precision: Precision, capacity: number): ColumnBuilder {
   const shape = newNumberShape();
+  const isDouble = precision === Precision.DOUBLE;
   return createNumberColumn(
     type,
     capacity,
-    (length) => (precision === Precision.DOUBLE ? new Float64Array(length) : new Float32Array(length)),
+    (length) => (isDouble ? new Float64Array(length) : new Float32Array(length)),
     (bytes, start, end) => {
-      if (scanNumber(bytes, start, end, shape)) {
-        const value = toFloat(bytes, start, end, shape);
-        return Number.isFinite(precision === Precision.DOUBLE ? value : Math.fround(value)) ? value : undefined;
+      if (!scanNumber(bytes, start, end, shape)) {
+        return end - start <= 9 ? FLOAT_NAMES.get(asciiText(bytes, start, end)) : undefined;
       }
-      return end - start <= 9 ? FLOAT_NAMES.get(asciiText(bytes, start, end)) : undefined;
+      const exact = toFloat(bytes, start, end, shape);
+      const value = isDouble ? exact : Math.fround(exact);
+      if (!Number.isFinite(value)) return undefined;
+      const isWhole = shape.scale === 0 && !shape.exponent;
+      return isWhole && (value !== exact || !isExactAsFloat(bytes, start, end, shape)) ? undefined : value;
     },
   );
 }
