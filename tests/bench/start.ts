@@ -39,7 +39,11 @@ export const startBenchmark: Benchmark = {
 async function createAssets(home: string): Promise<void> {
   const store = await openLevelStore(join(home, 'store'), { mustExist: true });
   const machine = { clock: systemClock, random: systemRandom };
-  const { log } = await openDeviceLog({ ...machine, files: createNodeFileSystem(), openStore: openLevelStore }, home, store);
+  const { log } = await openDeviceLog(
+    { ...machine, files: createNodeFileSystem(), openStore: openLevelStore },
+    home,
+    store,
+  );
   const audit = createAuditLog({ store, ...machine, sha256: nodeSha256 });
   const catalog = createCatalog({ store, log, audit, ...machine });
   const actor = { userId: null, purpose: 'ADMIN', sourceIp: null, deviceInfo: 'benchmark' } as const;
@@ -54,13 +58,16 @@ async function timeRebuild(home: string): Promise<number> {
   await using node = await createNode({ home, command: 'benchmark' });
   const operation = node.registry.get('diagnose');
   const start = performance.now();
-  await operation.handler({ rebuildCatalog: true }, {
-    caller: { ...node.owner, deviceInfo: 'benchmark' },
-    signal: new AbortController().signal,
-    report: () => undefined,
-    files: (async function* () {})(),
-    write: async () => undefined,
-  });
+  await operation.handler(
+    { rebuildCatalog: true },
+    {
+      caller: { ...node.owner, deviceInfo: 'benchmark' },
+      signal: new AbortController().signal,
+      report: () => undefined,
+      files: (async function* () {})(),
+      write: async () => undefined,
+    },
+  );
   return performance.now() - start;
 }
 

@@ -66,7 +66,7 @@ async function runAndKill(home: string, firstBatch: number, targets: readonly st
 /** Temporary files, of which a start leaves none. */
 async function leftovers(home: string): Promise<string[]> {
   const names = await readdir(home, { recursive: true });
-  return names.filter((name) => name.endsWith('.tmp') || name.startsWith(join('tmp', '')));
+  return names.filter((name) => name.endsWith('.tmp') || name.startsWith(join('tmp', 'work-')));
 }
 
 async function killRepeatedly(
