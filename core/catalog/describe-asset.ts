@@ -4,6 +4,7 @@ import { GranaryError } from '#core/kernel/index.ts';
 export const DESCRIPTION_LENGTH_MAX = 10_000;
 /** Tags are for finding an asset among others; nobody filters by more. */
 export const TAGS_MAX = 100;
+/** A tag is a word or two, not a text. */
 export const TAG_LENGTH_MAX = 100;
 
 /** The tags in normal form, without blanks around them, each once, in order. Errors: `INPUT_INVALID`, `LIMIT_EXCEEDED`. */

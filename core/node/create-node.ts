@@ -7,13 +7,7 @@ import { auditOperations } from '#core/audit/index.ts';
 import { createEdgeRowStore } from '#core/catalog/adapters/edge-row-store.ts';
 import { createStructuredRowStore, type StructuredRowStore } from '#core/catalog/adapters/structured-row-store.ts';
 import { createWebmRowStore } from '#core/catalog/adapters/webm-row-store.ts';
-import {
-  type Catalog,
-  type CatalogAsset,
-  createCatalog,
-  type RowStore,
-  type StorageFormat,
-} from '#core/catalog/index.ts';
+import { type Catalog, type CatalogAsset, createCatalog, type RowStore } from '#core/catalog/index.ts';
 import { catalogOperations } from '#core/catalog/index.ts';
 import { createWorkerRowGroupEncoder, encodeSegments } from '#core/columnar/index.ts';
 import { openBatchSource, spoolFile } from '#core/ingestion/index.ts';
@@ -45,7 +39,7 @@ import { queryOperations } from '#core/query/index.ts';
 import { createCatalogDatabase } from './catalog-database.ts';
 import { type NodeConfig, readConfig } from './config.ts';
 import { deviceKeyPath, openDeviceLog } from './device-log.ts';
-import { type Holder, readHolder, removeHolder, writeHolder } from './holder.ts';
+import { type Holder, removeHolder, writeHolder } from './holder.ts';
 import { migrateCatalog } from './migrate-catalog.ts';
 import { nodeOperations } from './operations.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';

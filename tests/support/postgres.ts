@@ -37,10 +37,11 @@ export async function startPostgres(): Promise<PostgresServer> {
       createPostgresUser: isRoot,
       initdbFlags: ['--locale=C', '--encoding=UTF8', '--no-sync'],
       postgresFlags: [
-        ...['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'wal_level=logical', 'fsync=off'].flatMap(
-          (setting) => ['-c', setting],
-        ),
-      ],
+        'listen_addresses=127.0.0.1',
+        'unix_socket_directories=',
+        'wal_level=logical',
+        'fsync=off',
+      ].flatMap((setting) => ['-c', setting]),
       onLog: (line) => log.push(String(line)),
       onError: (line) => log.push(String(line)),
     });

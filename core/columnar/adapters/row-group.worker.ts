@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { asGranaryError } from '#core/kernel/index.ts';
+import { releaseCodec } from '../av1/index.ts';
 import { encodeRowGroup } from '../encode-row-group.ts';
 import { installZstd } from '../zstd.ts';
 import { batchFromMessage, type BatchMessage } from './batch-message.ts';
@@ -7,6 +8,9 @@ import { nodeZstd } from './node-zstd.ts';
 import type { WorkerAnswer } from './worker-row-group-encoder.ts';
 
 installZstd(nodeZstd);
+
+/** Enough for a row group of the usual size. What a rare large one needed is given back: WASM memory does not shrink. */
+const CODEC_KEPT_BYTES = 64 * 2 ** 20;
 
 const port = parentPort;
 if (!port) throw new Error('row-group.worker.ts runs as a worker thread only.');
@@ -25,5 +29,7 @@ port.on('message', (message: BatchMessage) => {
     const { code, message: text, details } = asGranaryError(error);
     const answer: WorkerAnswer = { error: { code, message: text, details } };
     port.postMessage(answer);
+  } finally {
+    releaseCodec(CODEC_KEPT_BYTES);
   }
 });

@@ -13,6 +13,7 @@ export interface ChosenBin extends Bin {
   readonly count: number;
 }
 
+/** One bin for each colour of the largest palette of AV1. */
 export const BINS_MAX = 8;
 
 /** Cuts at the edges of the sample: extremes deserve bins of their own down to single values. */

@@ -4,8 +4,9 @@ import { BLOCK_SIZE, columnFrame, tileGrid } from './frame-shape.ts';
 import { decodeTilesAt, encodeTilesAt, encodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
 import { readUnit, writeUnit } from './unit.ts';
 
-/** The palette sizes of AV1. */
+/** The smallest palette that AV1 codes. */
 export const ALPHABET_MIN = 2;
+/** The largest palette that AV1 codes. */
 export const ALPHABET_MAX = 8;
 
 /** `rank` suits symbols whose neighbours say little (classes, codes); `raw` suits runs and pictures. */
