@@ -6,13 +6,13 @@ import {
   GranaryError,
   throwIfAborted,
   uuidv7,
+  createMutex,
 } from '#core/kernel/index.ts';
 import { Commit, prefixRange, type KeyValueStore } from '#core/platform/ports.ts';
 import { anonymise } from './anonymise.ts';
 import { canonicalJson, readRecord } from './canonical-json.ts';
 import { type AuditFault, type ChainLink, type Sha256, chainEntry, checkLink } from './chain.ts';
 import { type AuditDetail, type AuditEntry, type AuditInput, type ChainedEntry, FIRST_PREVIOUS } from './entry.ts';
-import { createMutex } from './mutex.ts';
 import { sequenceKey } from './sequence-key.ts';
 
 /** Characters kept of any text that a caller supplies: a hostile client must not fill the disk through the trail. */

@@ -3,6 +3,5 @@ export * from './audit-log.ts';
 export * from './canonical-json.ts';
 export * from './chain.ts';
 export * from './entry.ts';
-export * from './mutex.ts';
 export * from './sequence-key.ts';
 export * from './operations.ts';

@@ -1,5 +1,12 @@
-import type { AuditActor, AuditInput, AuditLog, Mutex } from '#core/audit/index.ts';
-import { type AbortOptions, type AssetId, type Clock, type Random, throwIfAborted } from '#core/kernel/index.ts';
+import type { AuditActor, AuditInput, AuditLog } from '#core/audit/index.ts';
+import {
+  type AbortOptions,
+  type AssetId,
+  type Clock,
+  type Random,
+  throwIfAborted,
+  type Mutex,
+} from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
 import { type HybridTime, nextHybridTime } from './hybrid-time.ts';
 import { appendToJournal, type CatalogEvent, readJournalHead } from './journal.ts';

@@ -5,6 +5,7 @@ export * from './clock.ts';
 export * from './errors.ts';
 export * from './ids.ts';
 export * from './logger.ts';
+export * from './mutex.ts';
 export * from './operation.ts';
 export * from './progress.ts';
 export * from './random.ts';

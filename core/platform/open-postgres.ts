@@ -2,9 +2,16 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { asGranaryError, GranaryError, isGranaryError, raceAbort, throwIfAborted } from '#core/kernel/index.ts';
+import {
+  asGranaryError,
+  GranaryError,
+  isGranaryError,
+  raceAbort,
+  throwIfAborted,
+  createMutex,
+  type Mutex,
+} from '#core/kernel/index.ts';
 import type { AbortOptions } from '#core/kernel/index.ts';
-import { createExclusive, type Exclusive } from './exclusive.ts';
 import type { SqlConnection, SqlDatabase, SqlValue } from './ports.ts';
 import { sqlError } from './sql-error.ts';
 import { SESSION_SETTINGS } from './sql-session.ts';
@@ -142,7 +149,7 @@ function createDatabase(
 
   const transact = <T>(work: (connection: SqlConnection) => Promise<T>): Promise<T> =>
     lend(async (client) => {
-      const inner: Exclusive = createExclusive();
+      const inner: Mutex = createMutex();
       const execute = (script: string) =>
         inner(() => client.query(script)).catch((error: unknown) => {
           throw fail(error);

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { GranaryError } from '#core/kernel/index.ts';
+import { GranaryError, createMutex } from '#core/kernel/index.ts';
 import { bootId } from './boot-id.ts';
-import { createExclusive } from './exclusive.ts';
 import { createJsonLogger } from './json-logger.ts';
 import { systemClock } from './system-clock.ts';
 import { systemRandom } from './system-random.ts';
@@ -42,7 +41,7 @@ test('a log line is one line of JSON, whatever the fields hold', () => {
 });
 
 test('exclusive work runs in order, and a failure does not stop what follows', async () => {
-  const exclusive = createExclusive();
+  const exclusive = createMutex();
   const seen: number[] = [];
   const first = exclusive(async () => {
     await Promise.resolve();

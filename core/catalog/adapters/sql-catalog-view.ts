@@ -1,4 +1,4 @@
-import { type AuditLog, canonicalJson, type ChainedEntry, createMutex, readRecord } from '#core/audit/index.ts';
+import { type AuditLog, canonicalJson, type ChainedEntry, readRecord } from '#core/audit/index.ts';
 import type { SchemaJson } from '#core/columnar/index.ts';
 import {
   type AbortOptions,
@@ -9,6 +9,7 @@ import {
   raceAbort,
   type ReportProgress,
   throwIfAborted,
+  createMutex,
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, type SqlConnection, type SqlDatabase } from '#core/platform/ports.ts';
 import { readJournal, readJournalHead } from '../journal.ts';

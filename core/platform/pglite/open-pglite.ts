@@ -1,7 +1,6 @@
 import { readdir, rename, rm } from 'node:fs/promises';
-import { GranaryError, raceAbort, throwIfAborted } from '#core/kernel/index.ts';
+import { GranaryError, raceAbort, throwIfAborted, createMutex, type Mutex } from '#core/kernel/index.ts';
 import type { AbortOptions } from '#core/kernel/index.ts';
-import { createExclusive, type Exclusive } from '../exclusive.ts';
 import { syncFolder } from './sync-folder.ts';
 import { fileError } from '../node-file-system.ts';
 import type { SqlConnection, SqlDatabase, SqlValue } from '../ports.ts';
@@ -77,11 +76,11 @@ async function closeThread(thread: PgliteThread): Promise<void> {
 }
 
 function createDatabase(thread: PgliteThread, directory: string | undefined): SqlDatabase {
-  const exclusive = createExclusive();
+  const exclusive = createMutex();
   const scope = createTransactionScope();
   let closed: Promise<void> | undefined;
 
-  const run: Exclusive = async (work) => {
+  const run: Mutex = async (work) => {
     scope.assertOutside();
     return exclusive(work);
   };
@@ -90,7 +89,7 @@ function createDatabase(thread: PgliteThread, directory: string | undefined): Sq
   const transact = <T>(work: (connection: SqlConnection) => Promise<T>): Promise<T> =>
     run(async () => {
       await execute('BEGIN');
-      const inner = createExclusive();
+      const inner = createMutex();
       let ended = false;
       const connection = createConnection(thread, (call) => {
         if (ended) throw new GranaryError('INTERNAL', 'The transaction of this connection has ended.');
@@ -126,7 +125,7 @@ function createDatabase(thread: PgliteThread, directory: string | undefined): Sq
   };
 }
 
-async function closeWithin(thread: PgliteThread, exclusive: Exclusive): Promise<void> {
+async function closeWithin(thread: PgliteThread, exclusive: Mutex): Promise<void> {
   const timer = setTimeout(() => void thread.terminate(), CLOSE_MS_MAX);
   try {
     // An engine that stopped before has nothing left to close.
@@ -137,7 +136,7 @@ async function closeWithin(thread: PgliteThread, exclusive: Exclusive): Promise<
   }
 }
 
-function createConnection(thread: PgliteThread, run: Exclusive): SqlConnection {
+function createConnection(thread: PgliteThread, run: Mutex): SqlConnection {
   return {
     async query<Row>(text: string, parameters: readonly SqlValue[] = [], { signal }: AbortOptions = {}) {
       assertStatement(text, parameters.length);
