@@ -7,10 +7,11 @@ import {
   throwIfAborted,
   uuidv7,
   createMutex,
+  canonicalJson,
+  readRecord,
 } from '#core/kernel/index.ts';
 import { Commit, prefixRange, type KeyValueStore } from '#core/platform/ports.ts';
 import { anonymise } from './anonymise.ts';
-import { canonicalJson, readRecord } from './canonical-json.ts';
 import { type AuditFault, type ChainLink, type Sha256, chainEntry, checkLink } from './chain.ts';
 import { type AuditDetail, type AuditEntry, type AuditInput, type ChainedEntry, FIRST_PREVIOUS } from './entry.ts';
 import { sequenceKey } from './sequence-key.ts';

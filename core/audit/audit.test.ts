@@ -1,11 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { ACCESS_PURPOSES, type AssetId, type Clock } from '#core/kernel/index.ts';
+import { ACCESS_PURPOSES, type AssetId, type Clock, canonicalJson, readRecord } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
 import { type MemoryStore, openMemoryStore } from '#core/platform/testing/memory-store.ts';
 import { nodeSha256 } from './adapters/node-sha256.ts';
 import { anonymise, PRIVACY_RULES, REDACTED } from './anonymise.ts';
 import { AUDIT_TEXT_MAX, type AuditLog, createAuditLog } from './audit-log.ts';
-import { canonicalJson, readRecord } from './canonical-json.ts';
 import { type AuditInput, type ChainedEntry, FIRST_PREVIOUS } from './entry.ts';
 import { sequenceKey } from './sequence-key.ts';
 

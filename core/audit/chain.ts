@@ -1,4 +1,4 @@
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson } from '#core/kernel/index.ts';
 import type { AuditEntry, ChainedEntry } from './entry.ts';
 
 /** SHA-256 of the bytes, 64 lower-case hexadecimal digits. */

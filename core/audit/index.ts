@@ -1,6 +1,5 @@
 export * from './anonymise.ts';
 export * from './audit-log.ts';
-export * from './canonical-json.ts';
 export * from './chain.ts';
 export * from './entry.ts';
 export * from './sequence-key.ts';

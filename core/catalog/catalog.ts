@@ -1,7 +1,13 @@
 import type { Schema } from 'apache-arrow';
-import { canonicalJson, readRecord } from '#core/audit/index.ts';
 import { schemaFromJson } from '#core/columnar/index.ts';
-import { type AbortOptions, type AssetId, GranaryError, createMutex } from '#core/kernel/index.ts';
+import {
+  type AbortOptions,
+  type AssetId,
+  GranaryError,
+  createMutex,
+  canonicalJson,
+  readRecord,
+} from '#core/kernel/index.ts';
 import { prefixRange } from '#core/platform/ports.ts';
 import { type AssetVersion, toAssetVersion, type VersionRecord } from './asset-version.ts';
 import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';

@@ -1,6 +1,5 @@
 import type { Schema } from 'apache-arrow';
-import { canonicalJson, readRecord } from '#core/audit/index.ts';
-import { type AssetId, GranaryError } from '#core/kernel/index.ts';
+import { type AssetId, GranaryError, canonicalJson, readRecord } from '#core/kernel/index.ts';
 import type { Commit } from '#core/platform/ports.ts';
 import { type AssetVersion, toAssetVersion, type VersionRecord, type VersionSource } from './asset-version.ts';
 import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';

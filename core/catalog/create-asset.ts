@@ -1,5 +1,4 @@
-import { canonicalJson } from '#core/audit/index.ts';
-import { type AssetId, GranaryError, uuidv7 } from '#core/kernel/index.ts';
+import { type AssetId, GranaryError, uuidv7, canonicalJson } from '#core/kernel/index.ts';
 import type { DataAssetType, StorageFormat } from './asset.ts';
 import { normaliseAssetName } from './asset-name.ts';
 import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';

@@ -1,7 +1,6 @@
 import type { Schema } from 'apache-arrow';
-import { canonicalJson } from '#core/audit/index.ts';
 import { schemaFromJson, schemaToJson } from '#core/columnar/index.ts';
-import { equalBytes, GranaryError } from '#core/kernel/index.ts';
+import { equalBytes, GranaryError, canonicalJson } from '#core/kernel/index.ts';
 import type { VersionRecord } from './asset-version.ts';
 import type { AssetRecord } from './catalog-asset.ts';
 import type { SegmentCommit } from './commit-segments.ts';

@@ -1,4 +1,4 @@
-import { canonicalJson, readRecord } from '#core/audit/index.ts';
+import { canonicalJson, readRecord } from '#core/kernel/index.ts';
 import type { AbortOptions, AssetId } from '#core/kernel/index.ts';
 import { type Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import type { AssetRecord } from './catalog-asset.ts';

@@ -1,5 +1,4 @@
-import { readRecord } from '#core/audit/index.ts';
-import { type AbortOptions, GranaryError } from '#core/kernel/index.ts';
+import { type AbortOptions, GranaryError, readRecord } from '#core/kernel/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
 import type { VersionRecord } from './asset-version.ts';
 import { checkpointKey, manifestKey } from './keys.ts';

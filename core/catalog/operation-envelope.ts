@@ -1,5 +1,4 @@
-import { canonicalJson } from '#core/audit/index.ts';
-import { type AssetId, GranaryError } from '#core/kernel/index.ts';
+import { type AssetId, GranaryError, canonicalJson } from '#core/kernel/index.ts';
 import type { HybridTime } from './hybrid-time.ts';
 
 /** Names the meaning of the records below; a change of meaning gets a new name. */

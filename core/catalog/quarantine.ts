@@ -1,5 +1,12 @@
-import { canonicalJson, readRecord } from '#core/audit/index.ts';
-import { type AbortOptions, type AssetId, type Uuid, throwIfAborted, uuidv7 } from '#core/kernel/index.ts';
+import {
+  type AbortOptions,
+  type AssetId,
+  type Uuid,
+  throwIfAborted,
+  uuidv7,
+  canonicalJson,
+  readRecord,
+} from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import {
   QUARANTINE_OPEN,

@@ -1,5 +1,11 @@
-import { readRecord } from '#core/audit/index.ts';
-import { type AbortOptions, type AssetId, GranaryError, isUuid, throwIfAborted } from '#core/kernel/index.ts';
+import {
+  type AbortOptions,
+  type AssetId,
+  GranaryError,
+  isUuid,
+  throwIfAborted,
+  readRecord,
+} from '#core/kernel/index.ts';
 import { type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import type { DataAssetType } from './asset.ts';
 import type { VersionRecord } from './asset-version.ts';

@@ -1,4 +1,4 @@
-import { canonicalJson } from '#core/audit/index.ts';
+import { canonicalJson } from '#core/kernel/index.ts';
 import type { AssetId } from '#core/kernel/index.ts';
 import type { VersionRecord } from './asset-version.ts';
 import { requireAsset } from './create-asset.ts';

@@ -1,5 +1,4 @@
-import { canonicalJson } from '#core/audit/index.ts';
-import { type AssetId, GranaryError } from '#core/kernel/index.ts';
+import { type AssetId, GranaryError, canonicalJson } from '#core/kernel/index.ts';
 import type { DataAssetType } from './asset.ts';
 import { normaliseAssetName } from './asset-name.ts';
 import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';

@@ -1,6 +1,7 @@
 export * from './abort.ts';
 export * from './access-purpose.ts';
 export * from './bytes.ts';
+export * from './canonical-json.ts';
 export * from './clock.ts';
 export * from './errors.ts';
 export * from './ids.ts';

@@ -1,6 +1,5 @@
-import { readRecord } from '#core/audit/index.ts';
 import type { LineageEdge } from '#core/catalog/index.ts';
-import { type AbortOptions, type AssetId, throwIfAborted } from '#core/kernel/index.ts';
+import { type AbortOptions, type AssetId, throwIfAborted, readRecord } from '#core/kernel/index.ts';
 import { type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import { fromAssetPrefix, toAssetPrefix } from './keys.ts';
 

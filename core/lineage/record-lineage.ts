@@ -1,6 +1,5 @@
-import { canonicalJson } from '#core/audit/index.ts';
 import type { CommitContribution, LineageEdge } from '#core/catalog/index.ts';
-import { type Clock, type Random, type Uuid, uuidv7 } from '#core/kernel/index.ts';
+import { type Clock, type Random, type Uuid, uuidv7, canonicalJson } from '#core/kernel/index.ts';
 import { fromAssetKey, toAssetKey } from './keys.ts';
 
 /** Characters of a source's name that an edge keeps: the text of a query can be long, and edges travel to other nodes. */

@@ -1,4 +1,4 @@
-import { type AuditLog, canonicalJson, type ChainedEntry, readRecord } from '#core/audit/index.ts';
+import { type AuditLog, type ChainedEntry } from '#core/audit/index.ts';
 import type { SchemaJson } from '#core/columnar/index.ts';
 import {
   type AbortOptions,
@@ -10,6 +10,8 @@ import {
   type ReportProgress,
   throwIfAborted,
   createMutex,
+  canonicalJson,
+  readRecord,
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, type SqlConnection, type SqlDatabase } from '#core/platform/ports.ts';
 import { readJournal, readJournalHead } from '../journal.ts';

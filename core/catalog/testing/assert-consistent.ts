@@ -1,5 +1,5 @@
+import { readRecord } from '#core/kernel/index.ts';
 import { expect } from 'vitest';
-import { readRecord } from '#core/audit/index.ts';
 import { type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import type { AssetRecord } from '../catalog-asset.ts';
 import { readJournal, readJournalHead } from '../journal.ts';

@@ -1,4 +1,5 @@
-import { GranaryError, fromUtf8, toUtf8 } from '#core/kernel/index.ts';
+import { fromUtf8, toUtf8 } from './bytes.ts';
+import { GranaryError } from './errors.ts';
 
 function write(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => write(item ?? null)).join(',')}]`;
