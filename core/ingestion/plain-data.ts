@@ -92,9 +92,10 @@ function narrowOffsets(data: Data): Data {
   const low = new Int32Array(wide.buffer, wide.byteOffset, wide.length * 2);
   for (let i = 0; i <= length; i++) offsets[i] = (low[2 * i]! - low[0]!) | 0;
   const values = (data.values as Uint8Array).subarray(from, from + offsets[length]!);
+  const { nullCount } = data;
   const validity =
-    data.nullCount > 0 && data.offset === 0
-      ? { nullCount: data.nullCount, nullBitmap: data.nullBitmap }
+    nullCount === 0 || data.offset === 0
+      ? { nullCount, nullBitmap: data.nullBitmap }
       : validityOf(length, (row) => isValid(data, row));
   return makeData({ type: plainType(data.type), length, ...validity, data: values, valueOffsets: offsets } as never);
 }
