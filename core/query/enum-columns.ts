@@ -22,7 +22,10 @@ export function enumColumns(tree: unknown, columnNames: readonly string[]): Read
   /** Expressions that may be a column and nothing more. */
   const outputs = list(selected);
   const bare = [...outputs, ...list(groups), ...list(modifiers).flatMap(orderExpressions)];
-  const looked: unknown[] = [rest, list(modifiers).map((modifier) => (isJson(modifier) ? withoutOrders(modifier) : modifier))];
+  const looked: unknown[] = [
+    rest,
+    list(modifiers).map((modifier) => (isJson(modifier) ? withoutOrders(modifier) : modifier)),
+  ];
   for (const expression of bare) if (referenced(comparedArgument(expression)) === undefined) looked.push(expression);
   const lookedInto = new Set<string>();
   if (!collectReferences(looked, lookedInto)) return new Set();
@@ -40,7 +43,8 @@ const orderExpressions = (modifier: unknown): readonly unknown[] =>
     ? list(modifier.orders).map((order) => (isJson(order) ? order.expression : order))
     : [];
 
-const withoutOrders = ({ orders, ...rest }: Json): Json => (rest.type === 'ORDER_MODIFIER' ? rest : { ...rest, orders });
+const withoutOrders = ({ orders, ...rest }: Json): Json =>
+  rest.type === 'ORDER_MODIFIER' ? rest : { ...rest, orders };
 
 /** The argument of `count(x)`, `min(x)` and `max(x)`, or the expression itself. */
 function comparedArgument(expression: unknown): unknown {

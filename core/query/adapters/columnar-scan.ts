@@ -167,7 +167,8 @@ function misfit(segment: SegmentHeader, asset: AssetDescription): string | undef
   const { fields } = segment.schema;
   if (fields.length !== asset.schema.fields.length) return `it has ${fields.length} columns.`;
   const other = fields.find(
-    (field, i) => engineTypeOf(field.type as DataType).sql !== engineTypeOf(asset.schema.fields[i]!.type as DataType).sql,
+    (field, i) =>
+      engineTypeOf(field.type as DataType).sql !== engineTypeOf(asset.schema.fields[i]!.type as DataType).sql,
   );
   return other && `its column "${other.name}" has the type ${other.type}.`;
 }

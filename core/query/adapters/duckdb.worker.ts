@@ -19,8 +19,15 @@ if (!port) throw new GranaryError('INTERNAL', 'duckdb.worker.ts runs as a worker
 const data = workerData as EngineThreadData;
 const cache = createColumnCache(data.cacheByteCountMax);
 const reader = createSegmentReader();
-const pool: DecodePool = createDecodePool(data.threadCount);
+// The thread that serves the engine's callbacks decodes as well, whenever it would otherwise wait.
+const pool: DecodePool = createDecodePool(Math.max(1, data.threadCount - 1));
 const working = new Set<Promise<void>>();
+
+/**
+ * So long after the first query the decode threads are started, to be there for the next ones. A process that runs one
+ * query and ends is spared them.
+ */
+const IDLE_MILLISECONDS = 50;
 
 /** Opened ahead: an instance takes 10 ms, which the next query need not wait for. */
 let spare: Promise<EngineInstance> | undefined;
@@ -41,14 +48,18 @@ const track = (work: Promise<void>): void => {
   working.add(work);
   void work.finally(() => {
     working.delete(work);
-    if (!closing) openSpare();
+    if (closing) return;
+    openSpare();
+    preparing ??= setTimeout(pool.start, IDLE_MILLISECONDS).unref();
   });
 };
 
 let closing = false;
+let preparing: NodeJS.Timeout | undefined;
 
 async function close(): Promise<void> {
   closing = true;
+  clearTimeout(preparing);
   await Promise.allSettled(working);
   const instance = await spare?.catch(() => undefined);
   instance?.close();

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { DuckDBConnection } from '@duckdb/node-api';
+import duckdb from '@duckdb/node-bindings';
 
 /** A database in memory that lives for one query. */
 export interface EngineInstance {
   readonly connection: DuckDBConnection;
+  /** The same connection as the bindings know it. */
+  readonly handle: duckdb.Connection;
   close(): void;
 }
 
@@ -26,7 +29,7 @@ export async function openEngineInstance(options: InstanceOptions): Promise<Engi
   mkdirSync(spillFolder, { recursive: true });
   const removeFolder = () => rmSync(spillFolder, { recursive: true, force: true });
   try {
-    const instance = await DuckDBInstance.create(':memory:', {
+    const database = await openDatabase({
       threads: String(threadCount),
       memory_limit: `${Math.floor(memoryByteCountMax / 2 ** 20)}MiB`,
       temp_directory: spillFolder,
@@ -35,25 +38,33 @@ export async function openEngineInstance(options: InstanceOptions): Promise<Engi
       allow_community_extensions: 'false',
     });
     try {
-      const connection = await instance.connect();
+      const handle = await duckdb.connect(database);
+      const connection = new DuckDBConnection(handle);
       await connection.run(
         `SET TimeZone = 'UTC'; ${allowedPath === undefined ? '' : `SET allowed_paths = [${quoted(allowedPath)}];`}
          SET enable_external_access = false; SET lock_configuration = true`,
       );
       return {
         connection,
+        handle,
         close() {
           connection.disconnectSync();
-          instance.closeSync();
+          duckdb.close_sync(database);
           removeFolder();
         },
       };
     } catch (error) {
-      instance.closeSync();
+      duckdb.close_sync(database);
       throw error;
     }
   } catch (error) {
     removeFolder();
     throw error;
   }
+}
+
+async function openDatabase(settings: Readonly<Record<string, string>>): Promise<duckdb.Database> {
+  const config = duckdb.create_config();
+  for (const [name, value] of Object.entries(settings)) duckdb.set_config(config, name, value);
+  return duckdb.open(':memory:', config);
 }

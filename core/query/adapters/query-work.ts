@@ -85,9 +85,10 @@ export async function runQueryWork(deps: QueryWorkDeps, { sql, cancelled, port }
           await loadSentAsset(connection, asset, number, token, inbox, post);
       });
     }
+    const { handle } = instance;
     await timed('execute', async () => {
-      const runnable = await connection.prepare(await prepared.select());
-      await sendResult(await runnable.stream(), port, inbox);
+      const isComplete = await sendResult(handle, await prepared.select(), port, inbox);
+      if (!isComplete) throw scanError ?? (await reasonOf(connection, statement.body));
     });
     const decode = prepared.assets.reduce((sum, { scan }) => sum + (scan?.counts.decodeMilliseconds ?? 0), 0);
     stages.push({ stage: 'decode threads', milliseconds: decode });
@@ -100,6 +101,16 @@ export async function runQueryWork(deps: QueryWorkDeps, { sql, cancelled, port }
     inbox.close();
     instance?.close();
   }
+}
+
+/** Runs a statement that failed once more, its rows thrown away, because only so the engine tells what is wrong. */
+async function reasonOf(connection: DuckDBConnection, select: string): Promise<GranaryError> {
+  try {
+    await analysePlan(connection, select);
+  } catch (error) {
+    return engineError(error, 'run');
+  }
+  return new GranaryError('QUERY_FAILED', 'The engine stopped the query and gave no reason.');
 }
 
 interface PreparedStatement {

@@ -266,7 +266,8 @@ function enumColumn(name: string, type: duckdb.LogicalType, rowCountMax: number)
       for (let row = 0; row < rowCount; row++) {
         if (isNull?.(row)) texts.appendEmpty();
         else {
-          const value = width === 1 ? bytes[row]! : width === 2 ? view.getUint16(row * 2, true) : view.getUint32(row * 4, true);
+          const value =
+            width === 1 ? bytes[row]! : width === 2 ? view.getUint16(row * 2, true) : view.getUint32(row * 4, true);
           texts.appendBytes(entries[value]!);
         }
       }

@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
-import { concatBytes } from '#core/kernel/index.ts';
+import { concatBytes, raceAbort } from '#core/kernel/index.ts';
 import { createIpcEncoder } from '../ipc-stream.ts';
 import { BATCHES_IN_FLIGHT_MAX } from './query-messages.ts';
 import type { WorkChannel } from './work-channel.ts';
@@ -15,13 +15,23 @@ export async function sendRows(
     await channel.expect('stored');
     inFlight -= 1;
   };
-  for await (const batch of batches) {
-    if (batch.numRows === 0) continue;
-    if (inFlight >= BATCHES_IN_FLIGHT_MAX) await stored();
-    const encoder = createIpcEncoder(batch.schema);
-    const bytes = concatBytes([encoder.start(), encoder.batch(batch)]);
-    channel.send({ kind: 'rows', asset: number, bytes }, [bytes.buffer]);
-    inFlight += 1;
+  const rows = batches[Symbol.asyncIterator]();
+  let isDone = false;
+  try {
+    for (;;) {
+      // A store that does not heed the signal must not hold up who cancelled.
+      const { done, value: batch } = await raceAbort(rows.next(), channel.signal);
+      if (done) break;
+      if (batch.numRows === 0) continue;
+      if (inFlight >= BATCHES_IN_FLIGHT_MAX) await stored();
+      const encoder = createIpcEncoder(batch.schema);
+      const bytes = concatBytes([encoder.start(), encoder.batch(batch)]);
+      channel.send({ kind: 'rows', asset: number, bytes }, [bytes.buffer]);
+      inFlight += 1;
+    }
+    isDone = true;
+  } finally {
+    if (!isDone) rows.return?.().catch(() => undefined);
   }
   channel.send({ kind: 'rows end', asset: number });
   while (inFlight > 0) await stored();

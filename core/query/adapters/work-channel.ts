@@ -49,7 +49,7 @@ export function openWorkChannel(options: WorkChannelOptions): WorkChannel {
     if (aborter.signal.aborted) return;
     Atomics.store(cancelled, 0, 1);
     port.postMessage({ kind: 'cancel' } satisfies ToWork);
-    aborter.abort();
+    aborter.abort(new GranaryError('CANCELLED', 'The work was cancelled.'));
     const giveUp = () => {
       onStuck();
       fail(new GranaryError('CANCELLED', 'The work was cancelled and did not end; it was left behind.'));

@@ -28,7 +28,10 @@ export function fakeAsset(name: string, table: Table, options: FakeAssetOptions 
       for (const batch of table.batches) {
         await beforeBatch?.();
         signal?.throwIfAborted();
-        yield batch.select([...request.columns]) as RecordBatch;
+        const indexes = request.columns.map((column) =>
+          table.schema.fields.findIndex((field) => field.name === column),
+        );
+        yield batch.selectAt(indexes) as RecordBatch;
       }
     },
   };
