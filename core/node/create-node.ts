@@ -159,7 +159,7 @@ export async function createNode({ home, command }: NodeOptions, deps: NodeDeps 
       catalog,
       stores,
       segmentPath: webm.path,
-      writeParquet: async function* () {},
+      writeParquet: engine.writeParquet,
       async *writeWebm(schema, batches, { signal }) {
         for await (const { bytes } of encodeSegments(schema, batches, { encoder, single: true, signal })) yield bytes;
       },
@@ -178,7 +178,7 @@ export async function createNode({ home, command }: NodeOptions, deps: NodeDeps 
       stores,
       segmentPath: webm.path,
       files,
-      parquetColumnBytes: async () => [],
+      parquetBaseline: engine.parquetBaseline,
       auditLog,
       log,
       home,

@@ -1,4 +1,4 @@
-import type { RecordBatch } from 'apache-arrow';
+import type { RecordBatch, Schema } from 'apache-arrow';
 import type { Catalog, RowStore, StorageFormat } from '#core/catalog/index.ts';
 import { type ColumnInspection, inspectSegment, readSegmentHeader } from '#core/columnar/index.ts';
 import { bytesSource } from '#core/columnar/index.ts';
@@ -15,7 +15,8 @@ export interface InspectDeps {
   readonly segmentPath: (segmentId: string) => string;
   readonly files: FileSystem;
   /** Bytes of each column when the rows are written as Parquet with zstd. */
-  readonly parquetColumnBytes: (
+  readonly parquetBaseline: (
+    schema: Schema,
     batches: AsyncIterable<RecordBatch>,
     options: { readonly signal: AbortSignal },
   ) => Promise<readonly number[]>;
@@ -49,7 +50,7 @@ export async function inspectAsset(
   const target = { assetId: asset.id, assetName: asset.name, schema: asset.schema };
   const names = asset.schema.fields.map((field) => field.name);
   const rows = deps.stores.WEBM_COLUMNAR.scan(target, segments, { columns: names, filters: [] }, { signal });
-  const parquetBytes = asset.rowCount === 0 ? [] : await deps.parquetColumnBytes(rows, { signal });
+  const parquetBytes = asset.rowCount === 0 ? [] : await deps.parquetBaseline(asset.schema, rows, { signal });
   return {
     name: asset.name,
     rowCount: asset.rowCount,

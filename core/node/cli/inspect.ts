@@ -71,7 +71,7 @@ export function printInspection(terminal: Terminal, output: InspectOutput): void
   const baselineTotal = output.columns.reduce((sum, { baselines: [first] }) => sum + (first?.byteCount ?? 0), 0);
   const against = baselineTotal > 0 ? `, ${(output.byteCount / baselineTotal).toFixed(2)} × ${baselines[0]!.name}` : '';
   terminal.line(
-    `${printable(output.name)}: ${formatCount(output.rowCount)} rows, ${output.segmentCount} segments, ` +
+    `${printable(output.name)}: ${formatCount(output.rowCount)} rows, ${output.segmentCount} segment${output.segmentCount === 1 ? '' : 's'}, ` +
       `${formatBytes(output.byteCount)} with metadata${against}`,
   );
 }
