@@ -41,7 +41,7 @@ async function main(words: readonly string[], terminal: Terminal): Promise<0 | 1
     return 0;
   } catch (thrown) {
     const error = asGranaryError(thrown);
-    terminal.errorLine(`error: ${error.code} ${printable(error.message)}`);
+    terminal.errorLine(`error: ${error.code} ${error.message.split('\n').map(printable).join('\n')}`);
     return error.code === 'USAGE_INVALID' ? 2 : 1;
   }
 }

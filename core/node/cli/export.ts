@@ -5,13 +5,13 @@ import type { ExportOutput } from '#core/query/index.ts';
 import { asGranaryError, GranaryError } from '#core/kernel/index.ts';
 import type { Command } from './command.ts';
 import { choiceOption, textOption } from './options.ts';
-import { formatBytes, formatCount } from './progress-bar.ts';
+import { countOf, formatBytes } from './progress-bar.ts';
 
 export const exportCommand: Command = {
   name: 'export',
   usage: 'granary export NAME --format csv|ndjson|parquet|arrow|webm --out PATH',
   summary: 'Write an asset to a file that other programs read.',
-  options: { format: { type: 'string' }, out: { type: 'string' }, at: { type: 'string' } },
+  options: { format: { type: 'string' }, out: { type: 'string' } },
   positionals: [1, 1],
   async run({ positionals, options, json, terminal, report, signal, client }) {
     const formats = { csv: 'csv', ndjson: 'ndjson', parquet: 'parquet', arrow: 'arrow', webm: 'webm' } as const;
@@ -40,7 +40,7 @@ export const exportCommand: Command = {
     }
     const { rowCount } = await replaceFile(resolve(out), call);
     if (json) terminal.line(JSON.stringify({ path: out, format, rowCount, byteCount }, null, 2));
-    else terminal.line(`${out}: ${formatCount(rowCount)} rows, ${formatBytes(byteCount)} (${format})`);
+    else terminal.line(`${out}: ${countOf(rowCount, 'row')}, ${formatBytes(byteCount)} (${format})`);
   },
 };
 

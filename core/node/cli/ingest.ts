@@ -4,7 +4,7 @@ import { expandPaths } from '#core/ingestion/adapters/expand-paths.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 import type { Command } from './command.ts';
 import { choiceOption, flagOption, textOption, textOptions } from './options.ts';
-import { formatBytes, formatCount } from './progress-bar.ts';
+import { countOf, formatBytes } from './progress-bar.ts';
 import type { Terminal } from './terminal.ts';
 import { printable } from './render-rows.ts';
 
@@ -87,14 +87,14 @@ export function printIngestion(terminal: Terminal, output: IngestOutput): void {
         `${name}: already in ${printable(output.asset)}, version ${file.knownVersion}; nothing stored (--again stores it twice)`,
       );
     } else {
-      const aside = file.quarantinedCount > 0 ? `, ${formatCount(file.quarantinedCount)} rows in quarantine` : '';
-      terminal.line(`${name}: ${formatCount(file.rowCount)} rows (${file.format})${aside}`);
+      const aside = file.quarantinedCount > 0 ? `, ${countOf(file.quarantinedCount, 'row')} in quarantine` : '';
+      terminal.line(`${name}: ${countOf(file.rowCount, 'row')} (${file.format})${aside}`);
     }
     for (const { column, note } of file.notes) terminal.line(`  ${printable(column)}: ${printable(note)}`);
   }
   if (output.version === null) return;
   terminal.line(
-    `${printable(output.asset)}: version ${output.version}, ${formatCount(output.rowCount)} rows in ` +
+    `${printable(output.asset)}: version ${output.version}, ${countOf(output.rowCount, 'row')} in ` +
       `${formatBytes(output.byteCount)} (${output.storageFormat})`,
   );
 }

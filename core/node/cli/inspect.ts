@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { GranaryError, type InputFile } from '#core/kernel/index.ts';
 import type { InspectOutput } from '../operations.ts';
 import type { Command } from './command.ts';
-import { formatBytes, formatCount } from './progress-bar.ts';
+import { countOf, formatBytes, formatCount } from './progress-bar.ts';
 import { printable, renderRows } from './render-rows.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -71,7 +71,7 @@ export function printInspection(terminal: Terminal, output: InspectOutput): void
   const baselineTotal = output.columns.reduce((sum, { baselines: [first] }) => sum + (first?.byteCount ?? 0), 0);
   const against = baselineTotal > 0 ? `, ${(output.byteCount / baselineTotal).toFixed(2)} × ${baselines[0]!.name}` : '';
   terminal.line(
-    `${printable(output.name)}: ${formatCount(output.rowCount)} rows, ${output.segmentCount} segment${output.segmentCount === 1 ? '' : 's'}, ` +
+    `${printable(output.name)}: ${countOf(output.rowCount, 'row')}, ${countOf(output.segmentCount, 'segment')}, ` +
       `${formatBytes(output.byteCount)} with metadata${against}`,
   );
 }

@@ -3,7 +3,7 @@ import type { VerifyOutput } from '#core/catalog/index.ts';
 import type { Diagnosis, MigrationOutput } from '../operations.ts';
 import type { Command, Invocation } from './command.ts';
 import { flagOption } from './options.ts';
-import { formatCount } from './progress-bar.ts';
+import { countOf } from './progress-bar.ts';
 import { printable, renderRows } from './render-rows.ts';
 
 const verify: Command = {
@@ -20,8 +20,8 @@ const verify: Command = {
     else {
       for (const fault of output.faults) terminal.line(`${fault.code} ${printable(fault.message)}`);
       terminal.line(
-        `${formatCount(output.segmentCount)} segments of ${formatCount(output.assetCount)} assets read: ` +
-          (output.faults.length === 0 ? 'all as they were stored' : `${formatCount(output.faults.length)} faults`),
+        `${countOf(output.segmentCount, 'segment')} of ${countOf(output.assetCount, 'asset')} read: ` +
+          (output.faults.length === 0 ? 'all as they were stored' : countOf(output.faults.length, 'fault')),
       );
     }
     const [first] = output.faults;

@@ -44,6 +44,10 @@ const formatAmount = (amount: number, unit: Progress['unit']): string =>
 /** `1,234,567` */
 export const formatCount = (count: number): string => count.toLocaleString('en-US');
 
+/** `1 row`, `1,234 rows` */
+export const countOf = (count: number, noun: string): string =>
+  `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+
 /** `512 B`, `1.2 kB`, `34.5 MB`; decimal units. */
 export function formatBytes(byteCount: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

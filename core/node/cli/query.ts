@@ -2,7 +2,7 @@ import type { QueryOutput } from '#core/query/index.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 import type { Command } from './command.ts';
 import { choiceOption, flagOption, textOption } from './options.ts';
-import { formatBytes } from './progress-bar.ts';
+import { countOf, formatBytes } from './progress-bar.ts';
 import { renderRows } from './render-rows.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -72,5 +72,5 @@ function printExplanation(terminal: Terminal, { explanation, rowCount }: QueryOu
   terminal.line();
   terminal.line(explanation.plan.trimEnd());
   terminal.line();
-  terminal.line(`${rowCount} rows`);
+  terminal.line(countOf(rowCount, 'row'));
 }
