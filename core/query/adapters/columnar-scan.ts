@@ -1,17 +1,23 @@
 import type { ScanPlan } from '../plan-scan.ts';
 import type { DataType } from 'apache-arrow';
-import { type ChunkHeader, ROW_GROUP_ROWS, type SegmentHeader } from '#core/columnar/index.ts';
+import {
+  type ChunkHeader,
+  type FieldJson,
+  fieldToJson,
+  ROW_GROUP_ROWS,
+  type SegmentHeader,
+} from '#core/columnar/index.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 import type { ColumnCache } from './column-cache.ts';
 import { engineTypeOf } from './duckdb-types.ts';
 import type { DecodePool, PendingDecode } from './decode-pool.ts';
 import type { AssetDescription } from './query-messages.ts';
 import type { ScanColumn } from './scan-column.ts';
-import type { ChunkTask, SegmentReader } from './segment-reader.ts';
+import { type ChunkTask, decodeTask, type ReadHeader } from './segment-reader.ts';
 
 /** What scans of segments share, within the thread that runs the engine. */
 export interface ScanContext {
-  readonly reader: SegmentReader;
+  readonly readHeader: ReadHeader;
   readonly pool: DecodePool;
   readonly cache: ColumnCache;
 }
@@ -32,6 +38,8 @@ interface WantedRowGroup {
   readonly rowGroup: number;
   readonly rowCount: number;
   readonly chunks: readonly ChunkHeader[];
+  /** Columns of the segment. */
+  readonly fields: readonly FieldJson[];
 }
 
 /** The row groups of an asset that a query reads, in order, and their columns as they are decoded. */
@@ -59,7 +67,7 @@ const CANCEL_CHECK_MILLISECONDS = 20;
 
 /** Plans the scan: reads the headers of the segments that the manifest does not exclude. */
 export function openColumnarScan(
-  { reader, pool, cache }: ScanContext,
+  { readHeader, pool, cache }: ScanContext,
   asset: AssetDescription,
   plan: ScanPlan,
   isCancelled: () => boolean,
@@ -71,17 +79,23 @@ export function openColumnarScan(
     chunksCached: 0,
     decodeMilliseconds: 0,
   };
-  const wanted = wantedRowGroups(reader, asset, plan, counts, isCancelled);
+  const wanted = wantedRowGroups(readHeader, asset, plan, counts, isCancelled);
   const pending = new Map<string, PendingDecode>();
   /** Chunks counted: two scans of one asset may both come by. */
   const seen = new Set<string>();
   const keyOf = (group: WantedRowGroup, column: number) => `${group.segmentId}/${group.rowGroup}/${column}`;
-  const taskOf = ({ segmentId, path, rowGroup }: WantedRowGroup, column: number): ChunkTask => ({
+  const taskOf = (
+    { segmentId, path, rowGroup, rowCount, chunks, fields }: WantedRowGroup,
+    column: number,
+  ): ChunkTask => ({
     segmentId,
     path,
+    assetName: asset.name,
     rowGroup,
     column,
-    assetName: asset.name,
+    field: fields[column]!,
+    rowCount,
+    chunk: chunks[column]!,
   });
 
   /** Orders one chunk unless it is at hand or on its way; false when no thread takes it. */
@@ -118,7 +132,7 @@ export function openColumnarScan(
   const decodeHere = (group: WantedRowGroup, column: number): ScanColumn => {
     if (isCancelled()) throw new GranaryError('CANCELLED', 'The query was cancelled.');
     const start = performance.now();
-    const decoded = reader.decode(taskOf(group, column));
+    const decoded = decodeTask(taskOf(group, column));
     counts.bytesRead += group.chunks[column]!.byteCount;
     counts.decodeMilliseconds += performance.now() - start;
     return decoded;
@@ -142,7 +156,7 @@ export function openColumnarScan(
     columns(index, columnIndexes) {
       const group = wanted[index]!;
       pool.collect();
-      orderAhead(index + 1, columnIndexes);
+      orderAhead(index, columnIndexes);
       return columnIndexes.map((column) => {
         const key = keyOf(group, column);
         const cached = cache.get(key);
@@ -174,7 +188,7 @@ function misfit(segment: SegmentHeader, asset: AssetDescription): string | undef
 }
 
 function wantedRowGroups(
-  reader: SegmentReader,
+  readHeader: ReadHeader,
   asset: AssetDescription,
   plan: ScanPlan,
   counts: ScanCounts,
@@ -190,16 +204,17 @@ function wantedRowGroups(
       counts.rowGroupsSkipped += rowGroups;
       continue;
     }
-    const header = reader.header({ segmentId, path, assetName: asset.name });
+    const header = readHeader({ segmentId, path, assetName: asset.name });
     const fault = misfit(header, asset);
     if (fault !== undefined) {
       const message = `Segment ${segmentId} does not hold rows of asset "${asset.name}": ${fault}`;
       throw new GranaryError('SEGMENT_CORRUPT', message, { asset: asset.name, segment: segmentId });
     }
+    const fields = header.schema.fields.map(fieldToJson);
     for (const [rowGroup, { rowCount, chunks }] of header.rowGroups.entries()) {
       counts.rowGroups += 1;
       if (plan.needs({ rowCount, columns: chunks.map((chunk) => chunk.statistics) })) {
-        wanted.push({ segmentId, path, rowGroup, rowCount, chunks });
+        wanted.push({ segmentId, path, rowGroup, rowCount, chunks, fields });
       } else counts.rowGroupsSkipped += 1;
     }
   }

@@ -1,11 +1,11 @@
 import { workerData } from 'node:worker_threads';
 import type { DecodeAnswer, DecodeMessage, DecodeOrder, DecodeThreadData } from './decode-pool.ts';
 import type { ScanColumn } from './scan-column.ts';
-import { createSegmentReader } from './segment-reader.ts';
+import { decodeTask } from './segment-reader.ts';
+import { warmDecoder } from './warm-decoder.ts';
 import { toWireError } from './wire-error.ts';
 
 const { port, answered } = workerData as DecodeThreadData;
-const reader = createSegmentReader();
 
 /** The same column in memory of its own, so that it can be handed over. */
 function owned(column: ScanColumn): { column: ScanColumn; transfer: ArrayBuffer[] } {
@@ -37,7 +37,7 @@ port.on('message', ({ id, task }: DecodeOrder) => {
   let answer: DecodeAnswer;
   let transfer: ArrayBuffer[] = [];
   try {
-    const result = owned(reader.decode(task));
+    const result = owned(decodeTask(task));
     transfer = result.transfer;
     answer = { id, column: result.column, milliseconds: performance.now() - start };
   } catch (error) {
@@ -46,4 +46,5 @@ port.on('message', ({ id, task }: DecodeOrder) => {
   post(answer, transfer);
 });
 
+warmDecoder();
 post('ready');

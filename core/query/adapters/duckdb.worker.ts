@@ -6,7 +6,7 @@ import { type EngineInstance, openEngineInstance } from './engine-instance.ts';
 import { runParquetWork } from './parquet-work.ts';
 import type { EngineOrder, EngineThreadData } from './query-messages.ts';
 import { runQueryWork } from './query-work.ts';
-import { createSegmentReader } from './segment-reader.ts';
+import { createHeaderReader } from './segment-reader.ts';
 
 /**
  * The thread of the engine. DuckDB calls back into it while queries run, many times a second and synchronously, so
@@ -18,9 +18,8 @@ if (!port) throw new GranaryError('INTERNAL', 'duckdb.worker.ts runs as a worker
 
 const data = workerData as EngineThreadData;
 const cache = createColumnCache(data.cacheByteCountMax);
-const reader = createSegmentReader();
-// The thread that serves the engine's callbacks decodes as well, whenever it would otherwise wait.
-const pool: DecodePool = createDecodePool(Math.max(1, data.threadCount - 1));
+const readHeader = createHeaderReader();
+const pool: DecodePool = createDecodePool(data.threadCount);
 const working = new Set<Promise<void>>();
 
 /**
@@ -35,6 +34,7 @@ let spare: Promise<EngineInstance> | undefined;
 async function openInstance(): Promise<EngineInstance> {
   const opening = spare ?? openEngineInstance(data);
   spare = undefined;
+  if (!closing) openSpare();
   return opening;
 }
 
@@ -48,9 +48,7 @@ const track = (work: Promise<void>): void => {
   working.add(work);
   void work.finally(() => {
     working.delete(work);
-    if (closing) return;
-    openSpare();
-    preparing ??= setTimeout(pool.start, IDLE_MILLISECONDS).unref();
+    if (!closing) preparing ??= setTimeout(pool.start, IDLE_MILLISECONDS).unref();
   });
 };
 
@@ -69,7 +67,7 @@ async function close(): Promise<void> {
 
 port.on('message', (order: EngineOrder) => {
   if (order.kind === 'query') {
-    track(runQueryWork({ cache, reader, pool, openInstance, ...data }, order));
+    track(runQueryWork({ cache, readHeader, pool, openInstance, ...data }, order));
   } else if (order.kind === 'parquet') track(runParquetWork(data, order));
   else if (order.kind === 'close') void close();
 });

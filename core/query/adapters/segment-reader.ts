@@ -1,66 +1,79 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { decodeChunk, parseSegmentHeader, type SegmentHeader } from '#core/columnar/index.ts';
+import { Schema } from 'apache-arrow';
+import {
+  type ChunkHeader,
+  decodeChunk,
+  type FieldJson,
+  fieldFromJson,
+  parseSegmentHeader,
+  type SegmentHeader,
+} from '#core/columnar/index.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 import { type ScanColumn, toScanColumn } from './scan-column.ts';
 
 /** Enough for the header of most segments in one read. */
 const FIRST_READ_BYTES = 2 ** 16;
 
-/** Headers kept parsed in each thread: a scan visits one segment after another, and warm queries visit them again. */
+/** Headers kept parsed: warm queries visit the same segments again. */
 export const SEGMENT_HEADERS_MAX = 1024;
 
-/** A chunk of a segment that a scan wants decoded. */
-export interface ChunkTask {
+/** A segment file and the asset it belongs to. */
+export interface SegmentFile {
   readonly segmentId: string;
   readonly path: string;
   readonly assetName: string;
+}
+
+/** A chunk of a segment that a scan wants decoded, with all that is needed to do it. Plain data. */
+export interface ChunkTask extends SegmentFile {
   readonly rowGroup: number;
   /** Index in the schema of the segment. */
   readonly column: number;
+  readonly field: FieldJson;
+  /** Of the row group. */
+  readonly rowCount: number;
+  readonly chunk: ChunkHeader;
 }
 
-/** Reads headers and chunks of segment files, synchronously: it runs in threads that have nothing else to do. */
-export interface SegmentReader {
-  header(task: Pick<ChunkTask, 'segmentId' | 'path' | 'assetName'>): SegmentHeader;
-  decode(task: ChunkTask): ScanColumn;
-}
+/** Reads headers of segment files, and keeps them. Synchronous, as the engine calls back synchronously. */
+export type ReadHeader = (file: SegmentFile) => SegmentHeader;
 
-export function createSegmentReader(): SegmentReader {
+export function createHeaderReader(): ReadHeader {
   const headers = new Map<string, SegmentHeader>();
-
-  const header: SegmentReader['header'] = (task) => {
-    const known = headers.get(task.segmentId);
+  return (segment) => {
+    const known = headers.get(segment.segmentId);
     if (known) return known;
-    const parsed = withFile(task, (file) => {
+    const parsed = withFile(segment, (file) => {
       const byteCount = fstatSync(file).size;
       for (let count = Math.min(FIRST_READ_BYTES, byteCount); ;) {
-        const result = parseSegmentHeader(readRange(file, 0, count, task), byteCount);
+        const result = parseSegmentHeader(readRange(file, 0, count, segment), byteCount);
         if (!('needByteCount' in result)) return result;
-        if (result.needByteCount <= count) throw corrupt(task, 'it ends within its header.');
+        if (result.needByteCount <= count) throw corrupt(segment, 'it ends within its header.');
         count = Math.min(Math.max(result.needByteCount, count * 2), byteCount);
       }
     });
     if (headers.size >= SEGMENT_HEADERS_MAX) headers.delete(headers.keys().next().value!);
-    headers.set(task.segmentId, parsed);
+    headers.set(segment.segmentId, parsed);
     return parsed;
-  };
-
-  return {
-    header,
-    decode(task) {
-      const segment = header(task);
-      const chunk = segment.rowGroups[task.rowGroup]?.chunks[task.column];
-      if (!chunk) throw corrupt(task, `it has no column ${task.column} in row group ${task.rowGroup}.`);
-      const unit = withFile(task, (file) => readRange(file, chunk.offset, chunk.byteCount, task));
-      const data = withAsset(task, () => decodeChunk(segment, task.rowGroup, task.column, unit, { dictionary: true }));
-      return toScanColumn(data, segment.schema.fields[task.column]!.name);
-    },
   };
 }
 
-type FileTask = Pick<ChunkTask, 'segmentId' | 'path' | 'assetName'>;
+/** Reads and decodes one chunk. Errors: `SEGMENT_MISSING`, `SEGMENT_CORRUPT` naming asset, column and row group. */
+export function decodeTask(task: ChunkTask): ScanColumn {
+  const { rowGroup, column, rowCount, chunk, field } = task;
+  const unit = withFile(task, (file) => readRange(file, chunk.offset, chunk.byteCount, task));
+  // The decoder looks at this one chunk of the header; the others are there to give it its place.
+  const header: SegmentHeader = {
+    formatVersion: 1,
+    schema: new Schema(new Array(column + 1).fill(fieldFromJson(field))),
+    rowCount,
+    rowGroups: new Array(rowGroup + 1).fill({ rowCount, chunks: new Array(column + 1).fill(chunk) }),
+  };
+  const data = withAsset(task, () => decodeChunk(header, rowGroup, column, unit, { dictionary: true }));
+  return toScanColumn(data, field.name);
+}
 
-const corrupt = ({ assetName, segmentId }: FileTask, why: string, details = {}, cause?: unknown): GranaryError =>
+const corrupt = ({ assetName, segmentId }: SegmentFile, why: string, details = {}, cause?: unknown): GranaryError =>
   new GranaryError(
     'SEGMENT_CORRUPT',
     `Segment ${segmentId} of asset "${assetName}" is damaged: ${why}`,
@@ -69,7 +82,7 @@ const corrupt = ({ assetName, segmentId }: FileTask, why: string, details = {}, 
   );
 
 /** Errors: `SEGMENT_MISSING`, `SEGMENT_CORRUPT` for a file that is no segment. */
-function withFile<T>(task: FileTask, use: (file: number) => T): T {
+function withFile<T>(task: SegmentFile, use: (file: number) => T): T {
   let file: number;
   try {
     file = openSync(task.path, 'r');
@@ -86,7 +99,7 @@ function withFile<T>(task: FileTask, use: (file: number) => T): T {
 }
 
 /** Says of which asset the damage is. */
-function withAsset<T>(task: FileTask, work: () => T): T {
+function withAsset<T>(task: SegmentFile, work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -98,7 +111,7 @@ function withAsset<T>(task: FileTask, work: () => T): T {
   }
 }
 
-function readRange(file: number, offset: number, byteCount: number, task: FileTask): Uint8Array {
+function readRange(file: number, offset: number, byteCount: number, task: SegmentFile): Uint8Array {
   const bytes = new Uint8Array(byteCount);
   for (let done = 0; done < byteCount;) {
     const count = readSync(file, bytes, done, byteCount - done, offset + done);

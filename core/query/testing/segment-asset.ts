@@ -42,8 +42,7 @@ export async function segmentAsset(options: SegmentAssetOptions): Promise<Querya
     schema,
     segments,
     segmentPath,
-    // oxlint-disable-next-line require-yield: the engine reads the files itself
-    async *scan() {
+    scan() {
       throw new Error('The engine reads segments itself.');
     },
   };
