@@ -50,8 +50,10 @@ const withoutOrders = ({ orders, ...rest }: Json): Json =>
 function comparedArgument(expression: unknown): unknown {
   if (!isJson(expression) || expression.class !== 'FUNCTION') return expression;
   const children = list(expression.children);
-  const { function_name: name, filter } = expression;
-  const isPlain = children.length === 1 && filter === undefined && COMPARING_AGGREGATES.has(String(name).toLowerCase());
+  const { function_name: name, filter, order_bys: order } = expression;
+  const isOrdered = isJson(order) && list(order.orders).length > 0;
+  const isPlain =
+    children.length === 1 && filter === undefined && !isOrdered && COMPARING_AGGREGATES.has(String(name).toLowerCase());
   return isPlain ? children[0] : expression;
 }
 

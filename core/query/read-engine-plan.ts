@@ -193,10 +193,13 @@ function alternatives(tokens: readonly Token[], isColumn: (name: string) => bool
   return [{ column: column!, op: 'in', values }];
 }
 
+const PLAIN_LITERAL = /^(?:[-+]?\d|true$|false$)/;
+
 /** `5`, `-5.50`, `'text'`, `true`, `'2020-01-01'::DATE`. */
 function literal(tokens: readonly Token[]): EngineLiteral | undefined {
   const [value, ...rest] = tokens;
   if (!value || value.kind === 'symbol') return undefined;
+  if (value.kind === 'word' && !PLAIN_LITERAL.test(value.text)) return undefined;
   if (rest.length > 0 && !isSymbol(rest[0], '::')) return undefined;
   const type = rest.slice(1);
   if (type.some((token) => token.kind !== 'word')) return undefined;

@@ -7,14 +7,13 @@ import { toWireError } from './wire-error.ts';
 
 const { port, answered } = workerData as DecodeThreadData;
 
-/** The same column in memory of its own, so that it can be handed over. */
+/** The same column in memory of its own, so that it can be handed over: the decoder may keep what it returns. */
 function owned(column: ScanColumn): { column: ScanColumn; transfer: ArrayBuffer[] } {
   const transfer: ArrayBuffer[] = [];
   const own = <T extends Uint8Array | Int32Array>(view: T): T => {
-    const whole = view.byteLength === view.buffer.byteLength && view.buffer instanceof ArrayBuffer;
-    const alone = whole && !transfer.includes(view.buffer as ArrayBuffer) ? view : (view.slice() as T);
-    transfer.push(alone.buffer as ArrayBuffer);
-    return alone;
+    const copy = view.slice() as T;
+    transfer.push(copy.buffer as ArrayBuffer);
+    return copy;
   };
   const { values } = column;
   const validity = column.validity && own(column.validity);

@@ -63,11 +63,12 @@ export function decodeTask(task: ChunkTask): ScanColumn {
   const { rowGroup, column, rowCount, chunk, field } = task;
   const unit = withFile(task, (file) => readRange(file, chunk.offset, chunk.byteCount, task));
   // The decoder looks at this one chunk of the header; the others are there to give it its place.
+  const group = { rowCount, chunks: Array.from({ length: column + 1 }, () => chunk) };
   const header: SegmentHeader = {
     formatVersion: 1,
-    schema: new Schema(new Array(column + 1).fill(fieldFromJson(field))),
+    schema: new Schema(Array.from({ length: column + 1 }, () => fieldFromJson(field))),
     rowCount,
-    rowGroups: new Array(rowGroup + 1).fill({ rowCount, chunks: new Array(column + 1).fill(chunk) }),
+    rowGroups: Array.from({ length: rowGroup + 1 }, () => group),
   };
   const data = withAsset(task, () => decodeChunk(header, rowGroup, column, unit, { dictionary: true }));
   return toScanColumn(data, field.name);
