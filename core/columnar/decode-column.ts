@@ -135,22 +135,25 @@ function readDictionary({ head, section }: ChunkMetadata, integers: BigInt64Arra
   const lengths = new Int32Array(entryCount);
   for (let i = 0; i < entryCount; i++) lengths[i] = reader.number();
   const entries = textOf(lengths, section('entryBytes') ?? new Uint8Array(0));
+  const ranks = readEntryOrder(section('entryOrder'), entryCount);
   const codes = new Int32Array(valueCount);
   const words = wordsOf(integers);
   for (let i = 0; i < valueCount; i++) {
     const code = words[2 * i]!;
     if (code < 0 || code >= entryCount || words[2 * i + 1] !== 0) throw invalid('A code of a chunk has no entry.');
-    codes[i] = code;
-  }
-  const order = section('entryOrder');
-  if (order) {
-    const wide = entryCount <= 256 ? order : viewAs(order, Uint16Array);
-    if (wide.length !== entryCount || wide.some((code) => code >= entryCount)) {
-      throw invalid('The order of a dictionary does not fit its entries.');
-    }
-    for (let i = 0; i < valueCount; i++) codes[i] = wide[codes[i]!]!;
+    codes[i] = ranks[code]!;
   }
   return { kind: 'dictionary', codes, entries };
+}
+
+/** The entry that each stored code stands for; codes are entries themselves when no order is stored. */
+function readEntryOrder(order: Uint8Array | undefined, entryCount: number): Int32Array {
+  if (!order) return Int32Array.from({ length: entryCount }, (_, code) => code);
+  const ranks = Int32Array.from(entryCount <= 256 ? order : viewAs(order, Uint16Array));
+  if (ranks.length !== entryCount || ranks.some((rank) => rank >= entryCount)) {
+    throw invalid('The order of a dictionary does not fit its entries.');
+  }
+  return ranks;
 }
 
 /** The buffers of a column in the order of the checksum; see docs/formats/webm-columnar-v1.md, section 6. */

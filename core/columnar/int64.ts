@@ -45,6 +45,33 @@ export function toNumbers(values: BigInt64Array): Float64Array<ArrayBuffer> | un
   return result;
 }
 
+/**
+ * `integer * factor + summand` for every integer, in one pass; undefined when one of these numbers is outside ±2^53,
+ * within which every step is exact in floating point.
+ */
+export function scaled(values: BigInt64Array, factor: number, summand: number): BigInt64Array<ArrayBuffer> | undefined {
+  const result = new BigInt64Array(values.length);
+  const from = wordsOf(values);
+  const to = wordsOf(result);
+  for (let i = 0; i < to.length; i += 2) {
+    const high = from[i + 1]!;
+    if (high < -0x200000 || high >= 0x200000) return undefined;
+    const product = (high * TWO_32 + (from[i]! >>> 0)) * factor;
+    const value = product + summand;
+    if (Math.abs(product) > Number.MAX_SAFE_INTEGER || Math.abs(value) > Number.MAX_SAFE_INTEGER) return undefined;
+    const low = value | 0;
+    if (low === value) {
+      to[i] = low;
+      to[i + 1] = low >> 31;
+    } else {
+      const upper = Math.floor(value / TWO_32);
+      to[i] = (value - upper * TWO_32) | 0;
+      to[i + 1] = upper;
+    }
+  }
+  return result;
+}
+
 export interface Range {
   readonly min: bigint;
   readonly max: bigint;

@@ -16,7 +16,7 @@ import {
   type ChunkMetadata,
   type Section,
 } from './chunk-format.ts';
-import { commonDivisor, distancesFrom, fromNumbers, fromSmall, quotients, rangeOf, toNumbers } from './int64.ts';
+import { commonDivisor, distancesFrom, fromSmall, quotients, rangeOf, scaled } from './int64.ts';
 import { integersOf } from './integer-values.ts';
 import { bytesOf } from './words.ts';
 
@@ -165,17 +165,9 @@ export function readIntegers(
 /** Integer i is `base + divisor * carried[i]`, in 64 bits. */
 function restore(carried: BigInt64Array, { base, divisor }: ChunkHead): BigInt64Array {
   if (base === 0n && divisor === 1) return carried;
-  const numbers = toNumbers(carried);
   const start = Number(base);
-  if (numbers && Number.isSafeInteger(start)) {
-    let safe = true;
-    for (let i = 0; i < numbers.length; i++) {
-      const value = numbers[i]! * divisor + start;
-      if (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) safe = false;
-      numbers[i] = value;
-    }
-    if (safe) return fromNumbers(numbers);
-  }
+  const restored = Number.isSafeInteger(start) ? scaled(carried, divisor, start) : undefined;
+  if (restored) return restored;
   const step = BigInt(divisor);
   return carried.map((value) => base + value * step);
 }

@@ -34,7 +34,6 @@ let spare: Promise<EngineInstance> | undefined;
 async function openInstance(): Promise<EngineInstance> {
   const opening = spare ?? openEngineInstance(data);
   spare = undefined;
-  if (!closing) openSpare();
   return opening;
 }
 
@@ -48,7 +47,9 @@ const track = (work: Promise<void>): void => {
   working.add(work);
   void work.finally(() => {
     working.delete(work);
-    if (!closing) preparing ??= setTimeout(pool.start, IDLE_MILLISECONDS).unref();
+    if (closing) return;
+    openSpare();
+    preparing ??= setTimeout(pool.start, IDLE_MILLISECONDS).unref();
   });
 };
 

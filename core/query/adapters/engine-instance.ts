@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBConnection } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
@@ -26,8 +26,10 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 export async function openEngineInstance(options: InstanceOptions): Promise<EngineInstance> {
   const { temporaryFolder, memoryByteCountMax, threadCount, allowedPath } = options;
   const spillFolder = join(temporaryFolder, `query-${randomBytes(8).toString('hex')}`);
-  mkdirSync(spillFolder, { recursive: true });
-  const removeFolder = () => rmSync(spillFolder, { recursive: true, force: true });
+  // DuckDB makes the folder when it has something to put there, which is seldom.
+  const removeFolder = () => {
+    if (existsSync(spillFolder)) rmSync(spillFolder, { recursive: true, force: true });
+  };
   try {
     const database = await openDatabase({
       threads: String(threadCount),
