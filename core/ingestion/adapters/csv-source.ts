@@ -2,25 +2,24 @@ import { Field, Schema, Utf8 } from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
 import { type BatchBuilder, createBatchBuilder } from '../columns/batch-builder.ts';
 import { checkSameColumns, uniqueNames } from '../column-names.ts';
-import { COLUMNS_MAX, RECORD_BYTES_MAX } from '../limits.ts';
+import { COLUMNS_MAX } from '../limits.ts';
 import type { ColumnNote, ReadOptions } from '../ports.ts';
 import { rawText, rowError, shownValue, type RowFault } from '../row-fault.ts';
 import { rowBatches, type RowOutput } from '../row-batches.ts';
 import { type ColumnInference, inferType, newColumnInference, observeText } from '../text/column-inference.ts';
+import type { RecordPlace } from '../text/record-place.ts';
+import { newKindShapes } from '../text/value-kind.ts';
+import { checkText } from './check-text.ts';
+import type { Content, OpenContent } from './content.ts';
 import {
-  createRecordSplitter,
+  createRecordReader,
   type DelimitedRecord,
   type Dialect,
   ESCAPED,
   PLAIN,
   type RecordFault,
-  type RecordPlace,
-  unescapeField,
-} from '../text/delimited-text.ts';
-import { detectDialect } from '../text/detect-dialect.ts';
-import { newKindShapes } from '../text/value-kind.ts';
-import { checkText } from './check-text.ts';
-import type { Content, OpenContent } from './content.ts';
+} from './delimited-records.ts';
+import { detectDialect } from './detect-dialect.ts';
 import { byteOrderMarkLength } from '../detect-format.ts';
 
 /**
@@ -66,7 +65,7 @@ const describe = (place: RecordPlace, record: number) => ({
   raw: rawText(place.bytes, place.start, place.end),
 });
 
-const splitFault = (fault: RecordFault, record: number): RowFault => ({
+const readFault = (fault: RecordFault, record: number): RowFault => ({
   ...describe(fault, record),
   code: fault.code,
   reason: fault.reason,
@@ -81,6 +80,9 @@ const raggedFault = (row: DelimitedRecord, record: number, fieldCount: number): 
 const isBlank = (row: DelimitedRecord, fieldCount: number) =>
   fieldCount > 1 && row.fieldCount === 1 && row.start === row.end;
 
+/** The bytes in which the value of the field lies. */
+const sourceOf = (row: DelimitedRecord, field: number) => (row.quoting[field] === ESCAPED ? row.unescaped : row.bytes);
+
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 function readHeader(source: string, row: DelimitedRecord): string[] {
@@ -91,10 +93,9 @@ function readHeader(source: string, row: DelimitedRecord): string[] {
       { source, columns: row.fieldCount, limit: COLUMNS_MAX },
     );
   }
-  return Array.from({ length: row.fieldCount }, (_, i) => {
-    const field = decoder.decode(row.bytes.subarray(row.starts[i], row.ends[i]));
-    return row.quoting[i] === ESCAPED ? field.replaceAll('""', '"') : field;
-  });
+  return Array.from({ length: row.fieldCount }, (_, i) =>
+    decoder.decode(sourceOf(row, i).subarray(row.starts[i], row.ends[i])),
+  );
 }
 
 /** The first reading: checks the text, reads the header, and looks at every value unless the schema is given. */
@@ -105,14 +106,13 @@ async function surveyText(
 ): Promise<{ header: readonly string[]; columns: readonly ColumnInference[] }> {
   const { name } = content;
   const shapes = newKindShapes();
-  const scratch = createScratch();
   let header: string[] | undefined;
   let columns: ColumnInference[] = [];
   let record = 0;
   const fail = (fault: RowFault) => {
     if (options.onError === 'stop') throw rowError(name, fault);
   };
-  const splitter = createRecordSplitter(dialect, {
+  const reader = createRecordReader(dialect, {
     record(row) {
       if (header === undefined) {
         if (row.end === row.start) return;
@@ -126,15 +126,11 @@ async function surveyText(
         fail(raggedFault(row, record, header.length));
         return;
       }
-      const { bytes, starts, ends, quoting, fieldCount } = row;
+      const { starts, ends, fieldCount } = row;
       for (let i = 0; i < fieldCount; i++) {
         const start = starts[i]!;
         const end = ends[i]!;
-        if (start === end) continue;
-        if (quoting[i] === ESCAPED) {
-          const target = scratch(end - start);
-          observeText(columns[i]!, target, 0, unescapeField(bytes, start, end, target), shapes);
-        } else observeText(columns[i]!, bytes, start, end, shapes);
+        if (start !== end) observeText(columns[i]!, sourceOf(row, i), start, end, shapes);
       }
     },
     fault(fault) {
@@ -145,18 +141,18 @@ async function surveyText(
         });
       }
       record++;
-      fail(splitFault(fault, record));
+      fail(readFault(fault, record));
     },
   });
   let isFirst = true;
-  let isSplitting = true;
+  let isReading = true;
   for await (const chunk of checkText(name, content.first())) {
-    if (isSplitting) splitter.push(isFirst ? withoutMark(chunk) : chunk);
+    if (isReading) reader.push(isFirst ? withoutMark(chunk) : chunk);
     isFirst = false;
     // With a schema the values are judged when they are converted; only the header is wanted here.
-    if (header !== undefined && options.schema) isSplitting = false;
+    if (header !== undefined && options.schema) isReading = false;
   }
-  if (isSplitting) splitter.end();
+  if (isReading) reader.end();
   if (header === undefined) throw new GranaryError('FILE_EMPTY', `${name} holds no data.`, { source: name });
   return { header, columns };
 }
@@ -172,7 +168,6 @@ function convertText(
   const builder: BatchBuilder = createBatchBuilder(schema);
   const columnCount = schema.fields.length;
   const fieldOf = schema.fields.map((field) => names.indexOf(field.name));
-  const scratch = createScratch();
   const markLength = byteOrderMarkLength(content.head);
   let isHeaderPending = true;
   let record = 0;
@@ -184,16 +179,15 @@ function convertText(
     if (start === end) {
       return row.quoting[field] === PLAIN ? builder.appendNull(column) : builder.appendEmpty(column);
     }
-    if (row.quoting[field] !== ESCAPED) return builder.append(column, row.bytes, start, end);
-    const target = scratch(end - start);
-    return builder.append(column, target, 0, unescapeField(row.bytes, start, end, target));
+    return builder.append(column, sourceOf(row, field), start, end);
   }
 
   function misfit(row: DelimitedRecord, column: number): RowFault {
     const field = schema.fields[column]!;
-    const start = row.starts[fieldOf[column]!]!;
-    const end = row.ends[fieldOf[column]!]!;
-    const value = shownValue(decoder.decode(row.bytes.subarray(start, Math.min(end, start + 1000))));
+    const index = fieldOf[column]!;
+    const start = row.starts[index]!;
+    const end = row.ends[index]!;
+    const value = shownValue(decoder.decode(sourceOf(row, index).subarray(start, Math.min(end, start + 1000))));
     const reason =
       start === end
         ? `column "${field.name}" must not be empty`
@@ -201,7 +195,7 @@ function convertText(
     return { ...describe(row, record), code: 'ROW_INVALID', column: field.name, reason };
   }
 
-  const splitter = createRecordSplitter(
+  const reader = createRecordReader(
     dialect,
     {
       record(row) {
@@ -224,7 +218,7 @@ function convertText(
       },
       fault(fault) {
         record++;
-        output.fault(splitFault(fault, record));
+        output.fault(readFault(fault, record));
       },
     },
     { line: 1, byteOffset: markLength },
@@ -234,20 +228,11 @@ function convertText(
     step(chunk) {
       const skipped = Math.min(skip, chunk.length);
       skip -= skipped;
-      splitter.push(chunk.subarray(skipped));
+      reader.push(chunk.subarray(skipped));
     },
     end() {
-      splitter.end();
+      reader.end();
       output.batch(builder.flush());
     },
-  };
-}
-
-/** Memory for one unescaped field, reused. */
-function createScratch(): (byteCount: number) => Uint8Array {
-  let bytes = new Uint8Array(4096);
-  return (byteCount) => {
-    if (bytes.length < byteCount) bytes = new Uint8Array(Math.min(byteCount * 2, RECORD_BYTES_MAX));
-    return bytes;
   };
 }

@@ -1,6 +1,6 @@
 import { concatBytes } from '#core/kernel/index.ts';
 import { QUARANTINE_RAW_MAX, RECORD_BYTES_MAX } from '../limits.ts';
-import type { RecordPlace } from './delimited-text.ts';
+import type { RecordPlace } from './record-place.ts';
 
 const LF = 0x0a;
 const QUOTE = 0x22;

@@ -1,4 +1,4 @@
-import { createRecordSplitter, type Dialect } from './delimited-text.ts';
+import { createRecordReader, type Dialect } from './delimited-records.ts';
 
 /** In the order of preference when two fit equally well: commas also stand in prose and in numbers. */
 const DELIMITERS = ['\t', ';', '|', ','] as const;
@@ -7,7 +7,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 /**
- * Finds how a delimited text is written by splitting a sample with each delimiter, quotes respected: the one that gives
+ * Finds how a delimited text is written by reading a sample with each delimiter, quotes respected: the one that gives
  * most records as many fields as the first has, at least two. A text that no delimiter splits has one column.
  */
 export function detectDialect(sample: Uint8Array): Dialect {
@@ -26,7 +26,7 @@ export function detectDialect(sample: Uint8Array): Dialect {
 function scoreOf(sample: Uint8Array, delimiter: number, recordEnd: Dialect['recordEnd']) {
   const counts: number[] = [];
   let faults = 0;
-  const splitter = createRecordSplitter(
+  const reader = createRecordReader(
     { delimiter, recordEnd },
     {
       record({ fieldCount, start, end }) {
@@ -37,9 +37,9 @@ function scoreOf(sample: Uint8Array, delimiter: number, recordEnd: Dialect['reco
       },
     },
   );
-  splitter.push(sample);
+  reader.push(sample);
   // The sample cuts its last record, which counts only when it is all there is.
-  if (counts.length === 0) splitter.end();
+  if (counts.length === 0) reader.end();
   const fields = counts[0] ?? 0;
   const agreeing = counts.filter((count) => count === fields).length;
   return { agreement: counts.length === 0 ? 0 : agreeing / (counts.length + faults), fields };
