@@ -1,5 +1,6 @@
+import { mkdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createRegistry, type Registry } from '#core/api/index.ts';
 import { nodeSha256 } from '#core/audit/adapters/node-sha256.ts';
 import { createAuditLog } from '#core/audit/index.ts';
@@ -222,7 +223,9 @@ export async function createNode({ home, command }: NodeOptions, deps: NodeDeps 
 
 async function makeHome(files: FileSystem, home: string): Promise<void> {
   try {
-    for (const folder of [home, join(home, 'tmp')]) await files.makeDirectory(folder);
+    // A new home is its owner's alone: rows and keys lie in it as they are.
+    await makePrivateFolder(home);
+    await files.makeDirectory(join(home, 'tmp'));
   } catch (error) {
     throw new GranaryError(
       'HOME_UNUSABLE',
@@ -230,6 +233,23 @@ async function makeHome(files: FileSystem, home: string): Promise<void> {
       { home },
       { cause: error },
     );
+  }
+}
+
+/**
+ * Makes a folder, and those above it that are missing, for the owner alone. Not by the recursive `mkdir` of Node, which
+ * never ends in a place such as /proc, where nothing can be made.
+ */
+async function makePrivateFolder(path: string): Promise<void> {
+  const make = () => mkdir(path, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || (await stat(dirname(path)).catch(() => undefined))) throw error;
+    await makePrivateFolder(dirname(path));
+    await make();
   }
 }
 

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -28,6 +28,7 @@ describe('first start', () => {
     expect(first.stdout).toContain('8,759 rows');
     expect(first.stdout).toMatch(/temperature +\S+/);
     expect(first.stdout).toMatch(/celsius/);
+    if (process.platform !== 'win32') expect((await stat(home)).mode & 0o777).toBe(0o700);
     const second = expectOk(await runGranary(home, ['start', '--once']));
     expect(second.stdout).not.toContain('8,759 rows (csv)');
     const versions = rowsOf(await runGranary(home, ['versions', 'seattle-weather', '--json'])) as {
@@ -325,6 +326,16 @@ describe('damage', () => {
     );
     await rm(join(home, 'catalog'), { recursive: true });
     expect(rowsOf(await runGranary(home, ['query', 'SELECT count(*) AS n FROM small', '--json']))).toEqual([{ n: 3 }]);
+  });
+
+  test('a home that cannot be made is named', async () => {
+    await using folder = await temporaryFolder();
+    const file = join(folder.path, 'file');
+    await writeFile(file, '');
+    expectError(await runGranary(file, ['assets']), 'HOME_UNUSABLE');
+    expectError(await runGranary(join(file, 'below'), ['assets']), 'HOME_UNUSABLE');
+    if (process.platform === 'linux') expectError(await runGranary('/proc/granary', ['assets']), 'HOME_UNUSABLE');
+    expectOk(await runGranary(join(folder.path, 'deep', 'er'), ['assets']));
   });
 
   test('an unknown key of the configuration is named', async () => {
