@@ -1,7 +1,3 @@
-/**
- * Symbol rates of the column codec against a general AV1 decoder, and value rates of whole integer columns. Prints what
- * it finds; nothing here can fail for being slow.
- */
 import {
   decodeIntegerUnit,
   decodePalette,
@@ -11,6 +7,7 @@ import {
 } from '#core/columnar/av1/index.ts';
 import { decodeByStandard } from '#core/columnar/testing/standard-av1-decoder.ts';
 import { seededRandom } from '#core/columnar/testing/seeded-random.ts';
+import { type Benchmark, type Measurement, ratio, reported } from './measure.ts';
 
 const SYMBOLS = 1 << 20;
 const REPEATS = 7;
@@ -51,34 +48,36 @@ const INTEGER_SOURCES: Readonly<Record<string, (i: number) => bigint>> = {
   'noise of 40 bits': () => BigInt(Math.floor(random() * 2 ** 40)),
 };
 
-/** Prints millions of symbols or values per second. */
-export async function run(): Promise<void> {
-  const symbolRates: Record<string, object> = {};
-  for (const [name, { alphabet, mapping, next }] of Object.entries(SYMBOL_SOURCES)) {
-    const symbols = Uint8Array.from({ length: SYMBOLS }, next);
-    const unit = encodePalette(symbols, { alphabet, mapping });
-    symbolRates[name] = {
-      'bits per symbol': rounded((unit.length * 8) / SYMBOLS, 3),
-      'our encoder M/s': rounded(await rate(SYMBOLS, () => encodePalette(symbols, { alphabet, mapping }))),
-      'our decoder M/s': rounded(await rate(SYMBOLS, () => decodePalette(unit, { symbolCount: SYMBOLS, mapping }))),
-      'dav1d in @napi-rs/webcodecs M/s': rounded(await rate(SYMBOLS, () => decodeByStandard(unit))),
-    };
-  }
-  console.table(symbolRates);
-  const integerRates: Record<string, object> = {};
-  for (const [name, next] of Object.entries(INTEGER_SOURCES)) {
-    const values = BigInt64Array.from({ length: SYMBOLS }, (_, i) => next(i));
-    const { unit, description } = encodeIntegerUnit(values)!;
-    const into = new BigInt64Array(values.length);
-    integerRates[name] = {
-      predictor: description.predictor,
-      ranker: description.ranker,
-      'bits per value': rounded((unit.length * 8) / SYMBOLS, 2),
-      'encode M/s': rounded(await rate(SYMBOLS, () => encodeIntegerUnit(values))),
-      'decode M/s': rounded(await rate(SYMBOLS, () => decodeIntegerUnit(unit, values.length, { into }))),
-    };
-  }
-  console.table(integerRates);
-}
-
-const rounded = (value: number, digits = 0): number => Number(value.toFixed(digits));
+/** Rates in millions a second, and sizes; without targets. */
+export const codecBenchmark: Benchmark = {
+  name: 'codec',
+  async run() {
+    const measurements: Measurement[] = [];
+    for (const [name, { alphabet, mapping, next }] of Object.entries(SYMBOL_SOURCES)) {
+      const symbols = Uint8Array.from({ length: SYMBOLS }, next);
+      const unit = encodePalette(symbols, { alphabet, mapping });
+      const encode = await rate(SYMBOLS, () => encodePalette(symbols, { alphabet, mapping }));
+      const decode = await rate(SYMBOLS, () => decodePalette(unit, { symbolCount: SYMBOLS, mapping }));
+      const standard = await rate(SYMBOLS, () => decodeByStandard(unit));
+      measurements.push(
+        reported(`${name}, bits per symbol`, ((unit.length * 8) / SYMBOLS).toFixed(3)),
+        reported(`${name}, encoded and decoded`, `${encode.toFixed(0)} and ${decode.toFixed(0)} M/s`),
+        reported(`${name}, decoded against dav1d`, ratio(decode / standard)),
+      );
+    }
+    for (const [name, next] of Object.entries(INTEGER_SOURCES)) {
+      const values = BigInt64Array.from({ length: SYMBOLS }, (_, i) => next(i));
+      const { unit, description } = encodeIntegerUnit(values)!;
+      const into = new BigInt64Array(values.length);
+      const encode = await rate(SYMBOLS, () => encodeIntegerUnit(values));
+      const decode = await rate(SYMBOLS, () => decodeIntegerUnit(unit, values.length, { into }));
+      if (into.some((value, i) => value !== values[i])) throw new Error(`The integers of "${name}" did not come back.`);
+      const { predictor, ranker } = description;
+      measurements.push(
+        reported(`${name} (${predictor}, ${ranker}), bits per value`, ((unit.length * 8) / SYMBOLS).toFixed(2)),
+        reported(`${name}, encoded and decoded`, `${encode.toFixed(0)} and ${decode.toFixed(0)} M/s`),
+      );
+    }
+    return measurements;
+  },
+};

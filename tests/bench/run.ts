@@ -1,13 +1,20 @@
 // `npm run bench` runs every benchmark, `npm run bench -- NAME…` the named ones. Speeds are ratios of two sides in one
 // run wherever there is another side; what misses its target is printed as missed.
 import { renderRows } from '#core/node/cli/render-rows.ts';
+import { codecBenchmark } from './codec.ts';
 import { ingestBenchmark } from './ingest.ts';
 import type { Benchmark } from './measure.ts';
 import { queryBenchmark } from './query.ts';
 import { startBenchmark } from './start.ts';
 import { structuredBenchmark } from './structured.ts';
 
-const benchmarks: readonly Benchmark[] = [ingestBenchmark, queryBenchmark, structuredBenchmark, startBenchmark];
+const benchmarks: readonly Benchmark[] = [
+  ingestBenchmark,
+  queryBenchmark,
+  structuredBenchmark,
+  startBenchmark,
+  codecBenchmark,
+];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !benchmarks.some((benchmark) => benchmark.name === name));
