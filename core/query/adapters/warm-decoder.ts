@@ -31,7 +31,8 @@ function sample(): RecordBatch {
   // Steps of a small linear congruence: uneven enough to be coded like measured values.
   const steps = Uint32Array.from({ length: ROWS });
   for (let row = 1; row < ROWS; row++) steps[row] = Math.imul(steps[row - 1]!, 1_103_515_245) + 12_345;
-  const numbers = BigInt64Array.from(steps, (step) => BigInt((step >>> 16) % 1000));
+  // Below zero as well: such integers take one more step to restore.
+  const numbers = BigInt64Array.from(steps, (step) => BigInt((step >>> 16) % 1000) - 300n);
   const words = Array.from({ length: 200 }, (_, i) => toUtf8(`w${i}`));
   const texts = Array.from(steps, (step) => words[(step >>> 20) % words.length]!);
   const valueOffsets = new Int32Array(ROWS + 1);
