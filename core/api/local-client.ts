@@ -1,5 +1,5 @@
-import type { Caller, InputFile } from '#core/kernel/index.ts';
-import type { Client } from './client.ts';
+import type { Caller } from '#core/kernel/index.ts';
+import { type Client, noFiles } from './client.ts';
 import { dispatch } from './dispatch.ts';
 import type { Registry } from './registry.ts';
 
@@ -15,5 +15,3 @@ export function createLocalClient(registry: Registry, caller: Caller): Client {
 }
 
 async function discard(): Promise<void> {}
-
-async function* noFiles(): AsyncGenerator<InputFile> {}

@@ -18,6 +18,7 @@ import {
   FRAMES_CONTENT_TYPE,
   parseJsonPayload,
 } from '../frames.ts';
+import { writeChunk } from './write-chunk.ts';
 
 export interface HttpClientOptions {
   readonly host: string;
@@ -82,17 +83,7 @@ async function sendCall(
   files: AsyncIterable<InputFile> | undefined,
 ): Promise<void> {
   const send = async (frame: Uint8Array) => {
-    if (!request.destroyed && !request.write(frame)) {
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          request.off('drain', go);
-          request.off('close', go);
-          resolve();
-        };
-        request.once('drain', go);
-        request.once('close', go);
-      });
-    }
+    if (!request.destroyed) await writeChunk(request, frame);
   };
   await send(encodeJsonFrame(FRAME.input, input));
   if (files) {

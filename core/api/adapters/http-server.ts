@@ -9,6 +9,7 @@ import {
   type OperationContext,
   toUtf8,
 } from '#core/kernel/index.ts';
+import { noFiles } from '../client.ts';
 import { dispatch } from '../dispatch.ts';
 import {
   decodeFrames,
@@ -21,6 +22,7 @@ import {
 } from '../frames.ts';
 import { HTTP_STATUS } from '../http-status.ts';
 import type { Registry } from '../registry.ts';
+import { writeChunk } from './write-chunk.ts';
 
 /** A JSON body is parsed whole; longer input belongs in a file that comes with the call. */
 export const JSON_BODY_BYTES_MAX = 1 << 20;
@@ -246,8 +248,6 @@ async function* bytesUntilFileEnd(frames: AsyncGenerator<Frame, void, undefined>
   }
 }
 
-async function* noFiles(): AsyncGenerator<InputFile> {}
-
 /** Who calls over HTTP: the owner of the home, who alone knows the token. */
 function callerOf({ owner }: HttpServerOptions, request: IncomingMessage): Caller {
   return {
@@ -271,13 +271,7 @@ function abortedWith(response: ServerResponse): AbortSignal {
 /** Writes and waits until the caller has taken enough, so that nothing piles up in memory. */
 async function send(response: ServerResponse, chunk: Uint8Array): Promise<void> {
   if (response.destroyed) throw new GranaryError('CANCELLED', 'The caller went away; the work was stopped.');
-  if (response.write(chunk)) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  response.once('drain', resolve);
-  response.once('close', resolve);
-  await promise;
-  response.off('drain', resolve);
-  response.off('close', resolve);
+  await writeChunk(response, chunk);
 }
 
 async function readBody(request: IncomingMessage): Promise<Uint8Array> {

@@ -1,11 +1,11 @@
-import { createReadStream, type WriteStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { once } from 'node:events';
 import { createBLAKE3 } from 'hash-wasm';
 import { GranaryError, raceAbort, throwIfAborted, type InputFile } from '#core/kernel/index.ts';
-import { SPOOL_BYTES_MAX, STEP_BYTES } from '../limits.ts';
+import { STEP_BYTES } from '../limits.ts';
 import type { ReadOptions } from '../ports.ts';
+import { diskError, openSpool } from './spool.ts';
 
 /** The raw bytes of one input, which may be read as often as needed whatever the input is. */
 export interface InputBytes extends AsyncDisposable {
@@ -124,62 +124,4 @@ async function* abortable(
     // A source that waits for bytes answers `return` only when they come: it is told, not waited for.
     if (isOpen) void Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
-}
-
-interface Spool {
-  readonly path: string;
-  write(chunk: Uint8Array): Promise<void>;
-  close(): Promise<void>;
-  /** Closes without waiting and without an error; nothing happens after `close`. */
-  destroy(): void;
-}
-
-async function openSpool(path: string, name: string): Promise<Spool> {
-  let written = 0;
-  let failure: unknown;
-  const stream: WriteStream = createWriteStream(path, { mode: 0o600, highWaterMark: STEP_BYTES });
-  stream.on('error', (error) => (failure = error));
-  const guard = async (work: Promise<unknown>) => {
-    try {
-      await work;
-    } catch (error) {
-      throw diskError(path, error);
-    }
-  };
-  return {
-    path,
-    async write(chunk) {
-      if (failure !== undefined) throw diskError(path, failure);
-      written += chunk.length;
-      if (written > SPOOL_BYTES_MAX) {
-        throw new GranaryError(
-          'LIMIT_EXCEEDED',
-          `${name} needs a temporary copy of more than ${SPOOL_BYTES_MAX} bytes.`,
-          {
-            source: name,
-            limit: SPOOL_BYTES_MAX,
-          },
-        );
-      }
-      // The caller may use the chunk's memory again as soon as this resolves.
-      if (!stream.write(Uint8Array.from(chunk))) await guard(once(stream, 'drain'));
-    },
-    async close() {
-      if (failure !== undefined) throw diskError(path, failure);
-      const finished = once(stream, 'close');
-      stream.end();
-      await guard(finished);
-    },
-    destroy: () => void stream.destroy(),
-  };
-}
-
-function diskError(path: string, error: unknown): GranaryError {
-  const isFull = (error as NodeJS.ErrnoException).code === 'ENOSPC';
-  return new GranaryError(
-    isFull ? 'DISK_FULL' : 'IO_FAILED',
-    isFull ? `The disk of ${path} is full.` : `Writing the temporary copy ${path} failed: ${(error as Error).message}.`,
-    { path },
-    { cause: error },
-  );
 }

@@ -3,6 +3,7 @@ import type { IngestOutput } from '#core/ingestion/index.ts';
 import { expandPaths } from '#core/ingestion/adapters/expand-paths.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 import type { Command } from './command.ts';
+import { each } from './local-file.ts';
 import { choiceOption, flagOption, textOption, textOptions } from './options.ts';
 import { countOf, formatBytes } from './progress-bar.ts';
 import type { Terminal } from './terminal.ts';
@@ -72,10 +73,6 @@ async function readSchemaFile(path: string): Promise<string> {
     const code = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE';
     throw new GranaryError(code, `The schema file ${path} cannot be read.`, { path }, { cause: error });
   }
-}
-
-async function* each<T>(values: Iterable<T>): AsyncGenerator<T> {
-  yield* values;
 }
 
 /** What was stored, in a few lines. */

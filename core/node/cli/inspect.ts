@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { GranaryError, type InputFile } from '#core/kernel/index.ts';
 import type { InspectOutput } from '../operations.ts';
 import type { Command } from './command.ts';
+import { each, localFile } from './local-file.ts';
 import { countOf, formatBytes, formatCount } from './progress-bar.ts';
 import { printable, renderRows } from './render-rows.ts';
 import type { Terminal } from './terminal.ts';
@@ -18,7 +18,7 @@ export const inspectCommand: Command = {
     const file = await segmentFile(target);
     const node = await client();
     const output = (await (file
-      ? node.call('inspectFile', {}, { files: only(file), report, signal })
+      ? node.call('inspectFile', {}, { files: each([file]), report, signal })
       : node.call('inspectAsset', { name: target }, { report, signal }))) as InspectOutput;
     if (json) terminal.line(JSON.stringify(output, null, 2));
     else printInspection(terminal, output);
@@ -33,11 +33,7 @@ async function segmentFile(path: string): Promise<InputFile | undefined> {
     if (!path.includes('/')) return undefined;
     throw new GranaryError('FILE_NOT_FOUND', `There is no file ${path}.`, { path });
   }
-  return { name: path, byteCount: found.size, replayable: true, read: () => createReadStream(path) };
-}
-
-async function* only<T>(value: T): AsyncGenerator<T> {
-  yield value;
+  return localFile(path, path, found.size);
 }
 
 /** The table of columns that `inspect` and the first start print. */

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +5,7 @@ import { startHttpServer } from '#core/api/adapters/http-server.ts';
 import { type Client, createLocalClient } from '#core/api/index.ts';
 import type { ListAssetsOutput } from '#core/catalog/index.ts';
 import type { IngestOutput } from '#core/ingestion/index.ts';
-import { GranaryError, type InputFile, isGranaryError, toHex } from '#core/kernel/index.ts';
+import { GranaryError, isGranaryError, toHex } from '#core/kernel/index.ts';
 import { createNodeFileSystem, systemClock, systemRandom } from '#core/platform/index.ts';
 import { createNode, type LakeNode } from '../create-node.ts';
 import { readHolder, writeHolder } from '../holder.ts';
@@ -15,6 +14,7 @@ import { VERSION } from '../version.ts';
 import type { Command, Invocation } from './command.ts';
 import { printIngestion } from './ingest.ts';
 import { printInspection } from './inspect.ts';
+import { each, localFile } from './local-file.ts';
 import { describeHolder } from './open-client.ts';
 import { flagOption, integerOption } from './options.ts';
 
@@ -61,14 +61,9 @@ async function openNode(home: string, once: boolean): Promise<LakeNode> {
 /** What a new user sees first: a real table stored, and how small it became. */
 async function ingestSample(client: Client, { terminal, report, signal, json }: Invocation): Promise<void> {
   const { size } = await stat(SAMPLE.path);
-  const file: InputFile = {
-    name: basename(SAMPLE.path),
-    byteCount: size,
-    replayable: true,
-    read: () => createReadStream(SAMPLE.path),
-  };
+  const file = localFile(SAMPLE.path, basename(SAMPLE.path), size);
   const input = { asset: SAMPLE.asset, assetType: 'TIME_SERIES', tags: ['sample'], description: SAMPLE.description };
-  const stored = (await client.call('ingestFiles', input, { files: only(file), report, signal })) as IngestOutput;
+  const stored = (await client.call('ingestFiles', input, { files: each([file]), report, signal })) as IngestOutput;
   const inspection = (await client.call('inspectAsset', { name: SAMPLE.asset }, { report, signal })) as InspectOutput;
   if (json) {
     terminal.line(JSON.stringify({ ingestion: stored, inspection }, null, 2));
@@ -120,8 +115,4 @@ async function serve(node: LakeNode, { home, terminal, signal, json }: Invocatio
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
   if (!json) terminal.line('Stopping …');
-}
-
-async function* only<T>(value: T): AsyncGenerator<T> {
-  yield value;
 }

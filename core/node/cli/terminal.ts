@@ -1,3 +1,4 @@
+import { writeChunk } from '#core/api/adapters/write-chunk.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 
 /** Standard output and error as commands use them. */
@@ -37,16 +38,7 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
     async write(chunk) {
       status('');
       if (closed) throw new GranaryError('CANCELLED', 'Nobody reads the output any more.');
-      if (stdout.write(chunk)) return;
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          stdout.off('drain', go);
-          stdout.off('error', go);
-          resolve();
-        };
-        stdout.once('drain', go);
-        stdout.once('error', go);
-      });
+      await writeChunk(stdout, chunk);
     },
     errorLine(text) {
       status('');
