@@ -1,4 +1,4 @@
-import { Bool, Data, DataType, Dictionary, Int32, Utf8, Vector } from 'apache-arrow';
+import { Bool, Data, DataType, Dictionary, Int32, Uint16, Uint8, Utf8, Vector } from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
 import { expand, fixedWidth, isText, type ColumnValues } from './column-values.ts';
 import type { TextValues } from './text.ts';
@@ -9,8 +9,8 @@ import { bytesOf, viewAs } from './words.ts';
 /** Texts as row codes into distinct entries in ascending byte order. */
 export interface DictionaryValues {
   readonly kind: 'dictionary';
-  /** One a value. */
-  readonly codes: Int32Array;
+  /** One a value; of a column that was decoded in the narrowest of these types. */
+  readonly codes: Uint8Array | Uint16Array | Int32Array;
   readonly entries: TextValues;
 }
 
@@ -32,7 +32,7 @@ const asArrowValues = (type: DataType, bytes: Uint8Array) =>
 
 /**
  * The column as an Arrow array of exactly `type`. With `dictionary`, texts that are stored as a dictionary come as
- * `Dictionary<Utf8, Int32>` instead, its entries in ascending byte order.
+ * `Dictionary<Utf8>` with indices of the codes' type instead, its entries in ascending byte order.
  */
 export function arrowDataOf(type: DataType, column: StoredColumn, options: { dictionary?: boolean } = {}): Data {
   const { values } = column;
@@ -44,7 +44,7 @@ export function arrowDataOf(type: DataType, column: StoredColumn, options: { dic
     values.kind === 'dictionary' &&
     (DataType.isUtf8(valueType) || DataType.isLargeUtf8(valueType))
   ) {
-    return dictionaryData(new Dictionary(new Utf8(), new Int32()), column, values);
+    return dictionaryData(new Dictionary(new Utf8(), indexType(values)), column, values);
   }
   if (DataType.isDictionary(type)) return dictionaryData(type, column, asDictionary(values));
   if (isText(type)) return textData(type, column, asText(values));
@@ -111,11 +111,7 @@ function spreadOffsets(column: StoredColumn, offsets: Int32Array): Int32Array {
 function dictionaryData(type: Dictionary, column: StoredColumn, values: DictionaryValues): Data {
   const indexType = type.indices as DataType;
   const entryCount = values.entries.offsets.length - 1;
-  const codes = column.validity
-    ? viewAs(expand(bytesOf(values.codes), 4, column.validity, column.rowCount), Int32Array)
-    : values.codes.length === column.rowCount
-      ? values.codes
-      : new Int32Array(column.rowCount);
+  const codes = spreadCodes(column, values.codes);
   const entries = textData(
     type.dictionary as DataType,
     { rowCount: entryCount, nullCount: 0, validity: undefined, values: values.entries },
@@ -124,7 +120,20 @@ function dictionaryData(type: Dictionary, column: StoredColumn, values: Dictiona
   return makeArray(type, column, [undefined, indicesAs(indexType, codes, entryCount)], new Vector([entries]));
 }
 
-function indicesAs(type: DataType, codes: Int32Array, entryCount: number) {
+const indexType = ({ codes }: DictionaryValues) =>
+  codes instanceof Uint8Array ? new Uint8() : codes instanceof Uint16Array ? new Uint16() : new Int32();
+
+/** Codes for all rows: that of a null row is 0. */
+function spreadCodes(
+  { rowCount, validity }: StoredColumn,
+  codes: DictionaryValues['codes'],
+): DictionaryValues['codes'] {
+  const type = codes.constructor as typeof Int32Array;
+  if (validity) return viewAs(expand(bytesOf(codes), codes.BYTES_PER_ELEMENT, validity, rowCount), type);
+  return codes.length === rowCount ? codes : new type(rowCount);
+}
+
+function indicesAs(type: DataType, codes: DictionaryValues['codes'], entryCount: number) {
   if (!DataType.isInt(type)) throw new GranaryError('TYPE_UNSUPPORTED', `A dictionary has indices of type ${type}.`);
   const capacity = 2 ** (type.bitWidth - (type.isSigned ? 1 : 0));
   if (entryCount > capacity) {
@@ -134,7 +143,7 @@ function indicesAs(type: DataType, codes: Int32Array, entryCount: number) {
       { limit: capacity },
     );
   }
-  if (type.bitWidth === 32 && type.isSigned) return codes;
+  if (codes instanceof type.ArrayType) return codes;
   if (type.bitWidth === 64) return viewAs(bytesOf(fromSmall(codes)), type.ArrayType as typeof BigInt64Array);
   return (type.ArrayType as typeof Int16Array).from(codes);
 }

@@ -14,6 +14,7 @@ export {
   type TypeJson,
 } from './arrow-json.ts';
 export { decodeChunk, type DecodeOptions } from './decode-chunk.ts';
+export { createReusedMemory, type DecodeMemory, type ReusedMemory } from './decode-memory.ts';
 export { inspectSegment, type ColumnInspection, type SegmentInspection } from './inspect-segment.ts';
 export { parseSegmentHeader, readSegmentHeader } from './parse-segment-header.ts';
 export type { ChunkEncoding, ChunkHeader, RowGroupHeader, SegmentHeader } from './segment-header.ts';

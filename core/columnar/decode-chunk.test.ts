@@ -15,7 +15,7 @@ import { expect, test } from 'vitest';
 import { decodeChunk, encodeRowGroup, type SegmentHeader } from './index.ts';
 import { batchOf } from './rebatch.ts';
 import { arbitraryType } from './testing/arbitrary-batch.ts';
-import { checksumOf } from './checksum.ts';
+import { checksumOf, stripedChecksumOf } from './checksum.ts';
 import { schemaFromJson, schemaToJson } from './arrow-json.ts';
 
 function decodeAgain(data: Data, options: { dictionary?: boolean }) {
@@ -41,9 +41,9 @@ test.each([
   const { data, encoding } = decodeAgain(vectorFromArray(many, type).data[0]!, { dictionary: true });
   expect(encoding.mapping).toBe('dictionary');
   expect(DataType.isDictionary(data.type)).toBe(true);
-  expect(String(data.type)).toBe('Dictionary<Int32, Utf8>');
+  expect(String(data.type)).toBe('Dictionary<Uint8, Utf8>');
   expect([...data.dictionary!]).toEqual(['', 'Aachen', 'Linz', 'Zürich']);
-  expect(data.values).toBeInstanceOf(Int32Array);
+  expect(data.values).toBeInstanceOf(Uint8Array);
   expect([...new Vector([data])]).toEqual(many);
 });
 
@@ -89,6 +89,39 @@ test('the checksum is the one of the specification', () => {
   expect(checksumOf(parts)).toBe(specified(parts));
   expect(checksumOf([Uint8Array.of(1), Uint8Array.of(2)])).not.toBe(checksumOf([Uint8Array.of(1, 2)]));
 });
+
+test('the striped checksum is the one of the specification', () => {
+  expect(stripedChecksumOf([])).toBe(specified([]));
+  const parts = [
+    Uint8Array.from({ length: 203 }, (_, i) => i * 7),
+    new Uint8Array(0),
+    Uint8Array.from({ length: 64 }, (_, i) => 255 - i),
+    Uint8Array.of(1, 2, 3),
+  ];
+  expect(stripedChecksumOf(parts)).toBe(specified(parts.flatMap(specifiedStripes)));
+});
+
+test('a single changed bit changes the striped checksum', () => {
+  const bytes = Uint8Array.from({ length: 77 }, (_, i) => i * 31);
+  const whole = stripedChecksumOf([bytes]);
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const changed = bytes.slice();
+    changed[bit >> 3]! ^= 1 << (bit & 7);
+    expect(stripedChecksumOf([changed])).not.toBe(whole);
+  }
+});
+
+/** Section 6.1 of docs/formats/webm-columnar-v1.md: the lanes of a buffer, and what is left of it. */
+function specifiedStripes(buffer: Uint8Array): Uint8Array[] {
+  const lanes = Array.from({ length: 8 }, (_, lane) => BigInt(buffer.length + lane));
+  const blockCount = Math.floor(buffer.length / 32);
+  const words = new Uint32Array(buffer.slice(0, blockCount * 32).buffer);
+  words.forEach((word, i) => {
+    const product = ((lanes[i % 8]! ^ BigInt(word)) * 0x85ebca6bn) % 2n ** 32n;
+    lanes[i % 8] = ((product << 15n) | (product >> 17n)) % 2n ** 32n;
+  });
+  return [new Uint8Array(Uint32Array.from(lanes, Number).buffer), buffer.slice(blockCount * 32)];
+}
 
 /** Section 6 of docs/formats/webm-columnar-v1.md, word for word, in whole numbers of any size. */
 function specified(buffers: readonly Uint8Array[]): string {

@@ -1,16 +1,19 @@
 import type { Data, DataType } from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
 import { arrowDataOf } from './arrow-data.ts';
-import { checksumOf } from './checksum.ts';
+import { matchesChecksum } from './column-checksum.ts';
 import { decodeColumn } from './decode-column.ts';
+import type { DecodeMemory } from './decode-memory.ts';
 import type { SegmentHeader } from './segment-header.ts';
 
 export interface DecodeOptions {
   /**
-   * Text that is stored as a dictionary comes as `Dictionary<Utf8, Int32>`, entries in ascending byte order and each
-   * used at least once. Other columns, and text stored otherwise, come in the type of the schema.
+   * Text that is stored as a dictionary comes as `Dictionary<Utf8>` with the narrowest indices of Uint8, Uint16 and Int32,
+   * entries in ascending byte order and each used at least once. Other columns, and text stored otherwise, come in the type of the schema.
    */
   readonly dictionary?: boolean | undefined;
+  /** Takes the values; memory of their own when left out. */
+  readonly memory?: DecodeMemory | undefined;
 }
 
 /**
@@ -44,8 +47,8 @@ export function decodeChunk(
   const type = field.type as DataType;
   try {
     const nullCount = chunk.encoding.mapping === 'arrow' ? 0 : chunk.statistics.nullCount;
-    const decoded = decodeColumn(type, unit, chunk.encoding, rowGroup.rowCount, nullCount);
-    if (checksumOf(decoded.parts) !== chunk.checksum) throw corrupt('its values do not match their checksum.');
+    const decoded = decodeColumn(type, unit, chunk.encoding, rowGroup.rowCount, nullCount, options.memory);
+    if (!matchesChecksum(decoded, chunk.checksum)) throw corrupt('its values do not match their checksum.');
     return arrowDataOf(type, decoded.column, { dictionary: options.dictionary === true });
   } catch (error) {
     // Whatever a decoder throws on damaged bytes, a RangeError included, means one thing to the caller.

@@ -3,22 +3,23 @@ import { GranaryError } from '#core/kernel/index.ts';
 import type { DictionaryValues, StoredColumn } from './arrow-data.ts';
 import { countBits } from './bitmap.ts';
 import { ByteReader } from './byte-io.ts';
+import { type CarriedIntegers, toBytes, toInt64 } from './carried-integers.ts';
 import type { ChunkMetadata } from './chunk-format.ts';
 import { fixedWidth, type ColumnValues } from './column-values.ts';
+import { type DecodeMemory, freshMemory } from './decode-memory.ts';
 import { decimalBytes } from './decimals.ts';
 import { joinBytes } from './byte-split.ts';
 import { readIntegers } from './integer-stream.ts';
-import { integerBytes } from './integer-values.ts';
-import { wordsOf } from './int64.ts';
 import { nestedFromIpc } from './nested.ts';
 import type { ChunkEncoding } from './segment-header.ts';
 import type { TextValues } from './text.ts';
-import { bytesOf, viewAs } from './words.ts';
+import { viewAs } from './words.ts';
 
-/** A column read from its unit, and the buffers its checksum is computed over. */
+/** A column read from its unit. */
 export interface DecodedColumn {
   readonly column: StoredColumn;
-  readonly parts: readonly Uint8Array[];
+  /** The Arrow IPC stream of nested values, which their checksum is of. */
+  readonly nested: Uint8Array | undefined;
 }
 
 const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message);
@@ -28,6 +29,7 @@ const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message)
  *
  * @param rowCount of the row group; the unit must agree
  * @param nullCount of the chunk as the header tells it; the unit must agree
+ * @param memory takes the values
  */
 export function decodeColumn(
   type: DataType,
@@ -35,15 +37,16 @@ export function decodeColumn(
   encoding: { readonly method: ChunkEncoding['method']; readonly pixels?: unknown },
   rowCount: number,
   nullCount: number,
+  memory: DecodeMemory = freshMemory,
 ): DecodedColumn {
   const pixels = encoding.pixels === 'raw' ? 'raw' : 'rank';
-  const { metadata, integers } = readIntegers(unit, { method: encoding.method, pixels }, rowCount - nullCount);
+  const { metadata, integers } = readIntegers(unit, { method: encoding.method, pixels }, rowCount - nullCount, memory);
   const { head } = metadata;
   if (head.rowCount !== rowCount || head.nullCount !== nullCount) throw invalid('A chunk disagrees with its header.');
   const validity = readValidity(metadata);
-  const values = readValues(type, metadata, integers);
+  const values = readValues(type, metadata, integers, memory);
   const column: StoredColumn = { rowCount, nullCount, validity, values };
-  return { column, parts: checksumParts(column, metadata) };
+  return { column, nested: values.kind === 'nested' ? metadata.section('bytes') : undefined };
 }
 
 function readValidity({ head, section }: ChunkMetadata): Uint8Array | undefined {
@@ -60,7 +63,12 @@ function readValidity({ head, section }: ChunkMetadata): Uint8Array | undefined 
   return validity;
 }
 
-function readValues(type: DataType, metadata: ChunkMetadata, integers: BigInt64Array): StoredColumn['values'] {
+function readValues(
+  type: DataType,
+  metadata: ChunkMetadata,
+  integers: CarriedIntegers,
+  memory: DecodeMemory,
+): StoredColumn['values'] {
   const { head, section } = metadata;
   const valueCount = head.rowCount - head.nullCount;
   switch (head.mapping) {
@@ -69,11 +77,11 @@ function readValues(type: DataType, metadata: ChunkMetadata, integers: BigInt64A
       return { kind: 'none' };
     case 'integer': {
       const width = fixedWidth(type);
-      if (!width || integers.length !== valueCount) throw invalid('A chunk holds no integers of its type.');
-      return { kind: 'fixed', width, bytes: integerBytes(integers, width) };
+      if (!width || integers.values.length !== valueCount) throw invalid('A chunk holds no integers of its type.');
+      return { kind: 'fixed', width, bytes: toBytes(integers, width, memory) };
     }
     case 'decimal':
-      return readDecimals(type, metadata, integers);
+      return readDecimals(type, metadata, toInt64(integers, memory));
     case 'bytes': {
       const [width, split] = head.parameters;
       const bytes = section('bytes') ?? new Uint8Array(0);
@@ -83,9 +91,9 @@ function readValues(type: DataType, metadata: ChunkMetadata, integers: BigInt64A
       return { kind: 'fixed', width, bytes: split === 1 ? joinBytes(bytes, width) : bytes };
     }
     case 'dictionary':
-      return readDictionary(metadata, integers);
+      return readDictionary(metadata, integers, memory);
     case 'text':
-      return readText(section('bytes') ?? new Uint8Array(0), integers, valueCount);
+      return readText(section('bytes') ?? new Uint8Array(0), integers, valueCount, memory);
     case 'arrow':
       return { kind: 'nested', data: nestedFromIpc(section('bytes') ?? new Uint8Array(0), type, head.rowCount) };
   }
@@ -122,55 +130,50 @@ function textOf(lengths: Int32Array, bytes: Uint8Array): TextValues {
   return { kind: 'text', offsets, bytes };
 }
 
-function readText(bytes: Uint8Array, integers: BigInt64Array, valueCount: number): TextValues {
-  if (integers.length !== valueCount) throw invalid('A chunk of text holds another number of lengths than values.');
-  return textOf(viewAs(integerBytes(integers, 4), Int32Array), bytes);
+function readText(bytes: Uint8Array, integers: CarriedIntegers, valueCount: number, memory: DecodeMemory): TextValues {
+  if (integers.values.length !== valueCount)
+    throw invalid('A chunk of text holds another number of lengths than values.');
+  return textOf(viewAs(toBytes(integers, 4, memory), Int32Array), bytes);
 }
 
-function readDictionary({ head, section }: ChunkMetadata, integers: BigInt64Array): DictionaryValues {
+function readDictionary(
+  { head, section }: ChunkMetadata,
+  integers: CarriedIntegers,
+  memory: DecodeMemory,
+): DictionaryValues {
   const entryCount = head.parameters[0] ?? 0;
   const valueCount = head.rowCount - head.nullCount;
-  if (entryCount > valueCount || integers.length !== valueCount) throw invalid('A dictionary has impossible counts.');
+  if (entryCount > valueCount || integers.values.length !== valueCount)
+    throw invalid('A dictionary has impossible counts.');
   const reader = new ByteReader(section('entryLengths') ?? new Uint8Array(0));
   const lengths = new Int32Array(entryCount);
   for (let i = 0; i < entryCount; i++) lengths[i] = reader.number();
   const entries = textOf(lengths, section('entryBytes') ?? new Uint8Array(0));
-  const ranks = readEntryOrder(section('entryOrder'), entryCount);
-  const codes = new Int32Array(valueCount);
-  const words = wordsOf(integers);
+  const order = readEntryOrder(section('entryOrder'), entryCount);
+  const width = entryCount <= 2 ** 8 ? 1 : entryCount <= 2 ** 16 ? 2 : 4;
+  const stored = codesOf(toBytes(integers, width, memory), width);
+  let highest = 0;
   for (let i = 0; i < valueCount; i++) {
-    const code = words[2 * i]!;
-    if (code < 0 || code >= entryCount || words[2 * i + 1] !== 0) throw invalid('A code of a chunk has no entry.');
-    codes[i] = ranks[code]!;
+    // As an unsigned number a code below 0 is higher than any entry.
+    const code = stored[i]! >>> 0;
+    if (code > highest) highest = code;
   }
+  if (valueCount > 0 && highest >= entryCount) throw invalid('A code of a chunk has no entry.');
+  if (!order) return { kind: 'dictionary', codes: stored, entries };
+  const codes = codesOf(memory.bytes(valueCount * width), width);
+  for (let i = 0; i < valueCount; i++) codes[i] = order[stored[i]!]!;
   return { kind: 'dictionary', codes, entries };
 }
 
-/** The entry that each stored code stands for; codes are entries themselves when no order is stored. */
-function readEntryOrder(order: Uint8Array | undefined, entryCount: number): Int32Array {
-  if (!order) return Int32Array.from({ length: entryCount }, (_, code) => code);
-  const ranks = Int32Array.from(entryCount <= 256 ? order : viewAs(order, Uint16Array));
+const codesOf = (bytes: Uint8Array, width: number): DictionaryValues['codes'] =>
+  width === 1 ? bytes : width === 2 ? viewAs(bytes, Uint16Array) : viewAs(bytes, Int32Array);
+
+/** The entry that each stored code stands for; undefined when codes are entries themselves. */
+function readEntryOrder(order: Uint8Array | undefined, entryCount: number): Uint8Array | Uint16Array | undefined {
+  if (!order) return undefined;
+  const ranks = entryCount <= 256 ? order : viewAs(order, Uint16Array);
   if (ranks.length !== entryCount || ranks.some((rank) => rank >= entryCount)) {
     throw invalid('The order of a dictionary does not fit its entries.');
   }
   return ranks;
-}
-
-/** The buffers of a column in the order of the checksum; see docs/formats/webm-columnar-v1.md, section 6. */
-export function checksumParts(column: StoredColumn, metadata?: ChunkMetadata): Uint8Array[] {
-  const counts = bytesOf(Uint32Array.of(column.rowCount, column.nullCount));
-  const parts = [counts, column.validity ?? new Uint8Array(0)];
-  const { values } = column;
-  switch (values.kind) {
-    case 'none':
-      return parts;
-    case 'fixed':
-      return [...parts, values.bytes];
-    case 'text':
-      return [...parts, bytesOf(values.offsets), values.bytes];
-    case 'dictionary':
-      return [...parts, bytesOf(values.codes), bytesOf(values.entries.offsets), values.entries.bytes];
-    case 'nested':
-      return [...parts, metadata?.section('bytes') ?? new Uint8Array(0)];
-  }
 }

@@ -1,11 +1,15 @@
 import type { DictionaryValues } from './arrow-data.ts';
 import { compareTexts, type TextValues } from './text.ts';
 
+export interface BuiltDictionary extends DictionaryValues {
+  readonly codes: Int32Array;
+}
+
 /**
  * The distinct texts in ascending byte order and the code of each value; undefined when there are more than
  * `entriesMax`. Never makes a JavaScript string: an open-addressing hash table over the bytes.
  */
-export function buildDictionary(text: TextValues, entriesMax: number): DictionaryValues | undefined {
+export function buildDictionary(text: TextValues, entriesMax: number): BuiltDictionary | undefined {
   const distinct = findDistinct(text, entriesMax);
   if (!distinct) return undefined;
   const { codes, firsts } = distinct;

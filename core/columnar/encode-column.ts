@@ -1,10 +1,10 @@
 import { DataType } from 'apache-arrow';
-import type { DictionaryValues, StoredColumn } from './arrow-data.ts';
+import type { StoredColumn } from './arrow-data.ts';
 import { makeSection, type Mapping } from './chunk-format.ts';
 import type { ColumnValues } from './column-values.ts';
 import { findDecimals } from './decimals.ts';
 import { splitBytes } from './byte-split.ts';
-import { buildDictionary } from './dictionary.ts';
+import { buildDictionary, type BuiltDictionary } from './dictionary.ts';
 import { fromSmall } from './int64.ts';
 import { carryIntegers, carrySections, smallest, type CarriedChunk, type StreamlessHead } from './integer-stream.ts';
 import { integersOf, isInteger, isUnsigned } from './integer-values.ts';
@@ -130,7 +130,7 @@ function lengthsOf(text: TextValues): Int32Array {
   return lengths;
 }
 
-function encodeDictionary(column: ColumnValues, dictionary: DictionaryValues): EncodedColumn[] {
+function encodeDictionary(column: ColumnValues, dictionary: BuiltDictionary): EncodedColumn[] {
   const { codes, entries } = dictionary;
   const entryCount = entries.offsets.length - 1;
   const lengths = new ByteWriter();

@@ -2,7 +2,7 @@ import { type Data, DataType, type RecordBatch } from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
 import { arrowDataOf } from './arrow-data.ts';
 import { fieldToJson } from './arrow-json.ts';
-import { checksumOf } from './checksum.ts';
+import { columnChecksum } from './column-checksum.ts';
 import { columnValuesOf, type ColumnValues } from './column-values.ts';
 import { concatData } from './concat-data.ts';
 import { decodeColumn, type DecodedColumn } from './decode-column.ts';
@@ -105,7 +105,7 @@ function verify(type: DataType, column: ColumnValues, { unit, method, descriptio
     throw mismatch(error);
   }
   if (!sameColumn(column, columnValuesOf(arrowDataOf(type, decoded.column)))) throw mismatch();
-  return checksumOf(decoded.parts);
+  return columnChecksum(decoded);
 }
 
 function sameColumn(left: ColumnValues, right: ColumnValues): boolean {

@@ -1,4 +1,5 @@
 export * from './browser.ts';
+export { ByteWriter } from './byte-io.ts';
 export { encodeSegments, verifySegment } from './adapters/node-segments.ts';
 export { createWorkerRowGroupEncoder } from './adapters/worker-row-group-encoder.ts';
 export { encodeRowGroup } from './encode-row-group.ts';

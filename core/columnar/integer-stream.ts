@@ -16,9 +16,10 @@ import {
   type ChunkMetadata,
   type Section,
 } from './chunk-format.ts';
-import { commonDivisor, distancesFrom, fromSmall, quotients, rangeOf, scaled } from './int64.ts';
-import { integersOf } from './integer-values.ts';
-import { bytesOf } from './words.ts';
+import type { CarriedIntegers } from './carried-integers.ts';
+import type { DecodeMemory } from './decode-memory.ts';
+import { commonDivisor, distancesFrom, quotients, rangeOf } from './int64.ts';
+import { bytesOf, viewAs } from './words.ts';
 
 /** How the bits of a chunk travel inside its AV1 temporal unit. */
 export const METHODS = ['constant', 'plain', 'zstd', 'palette', 'integers'] as const;
@@ -128,9 +129,9 @@ function palettes(
   }));
 }
 
-export interface CarriedIntegers {
+export interface ChunkIntegers {
   readonly metadata: ChunkMetadata;
-  readonly integers: BigInt64Array;
+  readonly integers: CarriedIntegers;
 }
 
 /**
@@ -142,32 +143,23 @@ export function readIntegers(
   unit: Uint8Array,
   { method, pixels = 'rank' }: { method: Method; pixels?: PixelMapping | undefined },
   valueCount: number,
-): CarriedIntegers {
-  const coded = method === 'integers' ? decodeIntegerUnit(unit, valueCount) : undefined;
+  memory: DecodeMemory,
+): ChunkIntegers {
+  const into = method === 'integers' ? viewAs(memory.bytes(valueCount * 8), BigInt64Array) : undefined;
+  const coded = into && decodeIntegerUnit(unit, valueCount, { into });
   const metadata = readChunkMetadata(coded ? coded.metadata : readMetadata(unit));
-  const { head } = metadata;
-  if (head.streamCount !== 0 && head.streamCount !== valueCount) {
+  const { streamCount, base, divisor } = metadata.head;
+  if (streamCount !== 0 && streamCount !== valueCount) {
     throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers than rows.');
   }
-  if (head.divisor === 0) return { metadata, integers: new BigInt64Array(head.streamCount).fill(head.base) };
-  if (coded) return { metadata, integers: restore(coded.values, head) };
+  if (divisor === 0) return { metadata, integers: { values: new Uint8Array(streamCount), base, divisor } };
+  if (coded) return { metadata, integers: { values: coded.values, base, divisor } };
   if (method === 'palette') {
     const { symbols } = decodePalette(unit, { symbolCount: valueCount, mapping: pixels });
-    return { metadata, integers: restore(fromSmall(symbols), head) };
+    return { metadata, integers: { values: symbols, base, divisor } };
   }
   const section = metadata.section('stream') ?? new Uint8Array(0);
-  const width = section.length / valueCount;
-  if (![1, 2, 4, 8].includes(width))
-    throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers.');
-  return { metadata, integers: restore(integersOf(section, width, true)!, head) };
-}
-
-/** Integer i is `base + divisor * carried[i]`, in 64 bits. */
-function restore(carried: BigInt64Array, { base, divisor }: ChunkHead): BigInt64Array {
-  if (base === 0n && divisor === 1) return carried;
-  const start = Number(base);
-  const restored = Number.isSafeInteger(start) ? scaled(carried, divisor, start) : undefined;
-  if (restored) return restored;
-  const step = BigInt(divisor);
-  return carried.map((value) => base + value * step);
+  const type = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigInt64Array }[section.length / valueCount];
+  if (!type) throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers.');
+  return { metadata, integers: { values: viewAs(section, type as typeof Uint8Array), base, divisor } };
 }

@@ -21,7 +21,7 @@ export interface ChunkHeader {
   readonly byteCount: number;
   readonly encoding: ChunkEncoding;
   readonly statistics: ChunkStatistics;
-  /** Of the decoded values, 16 hexadecimal digits; see `checksumOf`. */
+  /** Of the decoded values; see `matchesChecksum`. */
   readonly checksum: string;
 }
 

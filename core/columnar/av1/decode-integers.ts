@@ -4,6 +4,7 @@ import { PREDICTORS, RANKERS, readIntegerMetadata } from './integer-header.ts';
 import { writeClasses } from './integer-layout.ts';
 import { readColumnUnit } from './palette.ts';
 import { decodeTilesAt, decodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
+import { isKnownUniform, rememberUniform } from './uniform-frame.ts';
 
 export interface DecodedIntegers {
   readonly values: BigInt64Array;
@@ -34,10 +35,15 @@ export function decodeIntegerUnit(
   const offsetsAt = valuesAt + align(valueCount * 8);
   const tilesAt = offsetsAt + align(header.offsets.length + SLACK_BYTES);
   const memory = codec.reserve(tilesAt + decodeTilesBytes(parsed));
-  let { at } = decodeTilesAt(codec, parsed, tilesAt, 'rank');
-  if (header.ranker !== 'none') {
-    exports.unrankClasses(at, classesAt, capacity, RANKERS.indexOf(header.ranker));
-    at = classesAt;
+  let at = classesAt;
+  if (header.bins.length === 1 && isKnownUniform(parsed)) memory.fill(0, classesAt, classesAt + capacity);
+  else {
+    ({ at } = decodeTilesAt(codec, parsed, tilesAt, 'rank'));
+    if (header.ranker !== 'none') {
+      exports.unrankClasses(at, classesAt, capacity, RANKERS.indexOf(header.ranker));
+      at = classesAt;
+    }
+    if (header.bins.length === 1 && exports.largestByte(at, capacity) === 0) rememberUniform(parsed);
   }
   writeClasses(memory, header.bins);
   memory.set(header.offsets, offsetsAt);

@@ -91,7 +91,7 @@ const statisticsSchema = z
 const chunkSchema = z.tuple([
   countSchema,
   countSchema,
-  z.string().regex(/^[0-9a-f]{16}$/),
+  z.string().regex(/^s?[0-9a-f]{16}$/),
   z
     .int()
     .min(0)

@@ -39,6 +39,8 @@ export const GOLDEN_CASES: Readonly<Record<string, () => { batch: RecordBatch; r
   'one-row': () => ({ batch: batchOfTypes([...flat, ...nestedTypes], 1, 300) }),
   'no-rows': () => ({ batch: batchOfTypes([...flat, ...nestedTypes], 0, 400) }),
   'no-columns': () => ({ batch: batchOfTypes([], 3, 500) }),
+  // Written since checksums are striped.
+  'striped-checksums': () => ({ batch: sampleBatch(3000), rowGroupRows: 1600 }),
 };
 
 export const answerOf = (batch: RecordBatch) => ({
