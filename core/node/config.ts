@@ -43,7 +43,7 @@ const configSchema = z.strictObject({
         .int()
         .min(64 * MiB)
         .default(256 * MiB),
-      /** What decoded columns may take between queries. */
+      /** What decoded columns may take between queries, in files below the home. */
       cacheBytes: z
         .int()
         .min(0)

@@ -1,25 +1,28 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isGranaryError } from '#core/kernel/index.ts';
-import { type EngineInstance, openEngineInstance } from './adapters/engine-instance.ts';
+import { type EngineConnection, type EngineInstance, openEngineInstance } from './adapters/engine-instance.ts';
 import { parseSql } from './adapters/parse-sql.ts';
 import { splitExplain } from './split-explain.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 
 const folder = temporaryFolder();
 let instance: EngineInstance;
+let connection: EngineConnection['connection'];
 
 beforeAll(async () => {
   instance = await openEngineInstance({ temporaryFolder: folder.path, memoryByteCountMax: 2 ** 28, threadCount: 1 });
+  ({ connection } = await instance.connect());
 });
 
 afterAll(() => {
+  connection.disconnectSync();
   instance.close();
   folder.remove();
 });
 
 const code = async (sql: string): Promise<string> => {
   try {
-    await parseSql(instance.connection, sql);
+    await parseSql(connection, sql);
     return 'allowed';
   } catch (error) {
     return isGranaryError(error) ? error.code : `not one of ours: ${String(error)}`;

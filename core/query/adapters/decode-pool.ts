@@ -1,4 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { GranaryError } from '#core/kernel/index.ts';
+import type { RowGroupTask } from './decoded/row-group-file.ts';
 import type { ScanColumn } from './scan-column.ts';
 import type { ChunkTask } from './segment-reader.ts';
 import { fromWireError, type WireError } from './wire-error.ts';
@@ -9,14 +11,21 @@ export interface DecodeThreadData {
   readonly answered: Int32Array;
 }
 
+/** One column to be handed over, or some columns of a row group to be written to a file. */
+export type DecodeTask =
+  | { readonly kind: 'chunk'; readonly chunk: ChunkTask }
+  | { readonly kind: 'row group'; readonly rowGroup: RowGroupTask };
+
 export interface DecodeOrder {
   readonly id: number;
-  readonly task: ChunkTask;
+  readonly task: DecodeTask;
 }
 
 export interface DecodeAnswer {
   readonly id: number;
   readonly column?: ScanColumn;
+  /** Of the file. */
+  readonly byteCount?: number;
   readonly error?: WireError;
   readonly milliseconds: number;
 }
@@ -24,9 +33,10 @@ export interface DecodeAnswer {
 /** `ready` comes first, once. */
 export type DecodeMessage = DecodeAnswer | 'ready';
 
-/** A chunk decoded, or the error it gave. */
+/** What was decoded, or the error it gave. */
 export interface DecodeOutcome {
   readonly column: ScanColumn | undefined;
+  readonly byteCount: number | undefined;
   readonly error: Error | undefined;
   readonly milliseconds: number;
 }
@@ -36,7 +46,15 @@ export interface PendingDecode {
   outcome: DecodeOutcome | undefined;
   /** Set when the thread that had it died. */
   lost: boolean;
+  /** Called when the outcome is there, for whoever has stopped waiting. */
+  onSettled?: () => void;
 }
+
+/** A thread that has not answered for so long is taken to be stuck, and its work is done elsewhere. */
+const ANSWER_MILLISECONDS_MAX = 5000;
+
+/** How often a sleeping caller looks whether its query was cancelled. */
+const CANCEL_CHECK_MILLISECONDS = 20;
 
 /** Decodes on threads of its own, for a caller that cannot await. */
 export interface DecodePool {
@@ -45,13 +63,21 @@ export interface DecodePool {
   /** Starts the threads unless they run. They take orders once they have loaded the decoder, a fraction of a second. */
   start(): void;
   /** Gives an order to an idle thread; undefined when there is none, and the caller had better do the work itself. */
-  order(task: ChunkTask): PendingDecode | undefined;
+  order(task: DecodeTask): PendingDecode | undefined;
   /** Takes what the threads have finished; called often, and never waits. */
   collect(): void;
-  /** Sleeps until a thread has answered, at most `milliseconds`; the thread of the caller stands still meanwhile. */
-  waitForAnswer(milliseconds: number): void;
+  /**
+   * Sleeps until the order is done; the thread of the caller stands still meanwhile. Undefined when the thread that had
+   * it was lost or is stuck. Errors: the one that the work gave, `CANCELLED`.
+   *
+   * @param onAnswer called whenever a thread has answered: it may take the next order
+   */
+  finish(pending: PendingDecode, isCancelled: () => boolean, onAnswer?: () => void): DecodeOutcome | undefined;
   close(): Promise<void>;
 }
+
+/** With fewer values to decode, starting the threads takes longer than the work. */
+export const THREADED_VALUES_MIN = 2 ** 22;
 
 /** One order is worked on while the next waits at hand. */
 const ORDERS_PER_THREAD = 2;
@@ -77,10 +103,12 @@ export function createDecodePool(threadCount: number): DecodePool {
       thread.isReady = true;
       return;
     }
-    const { id, column, error, milliseconds } = message;
+    const { id, column, byteCount, error, milliseconds } = message;
     const pending = thread.pending.get(id);
     thread.pending.delete(id);
-    if (pending) pending.outcome = { column, error: error && fromWireError(error), milliseconds };
+    if (!pending) return;
+    pending.outcome = { column, byteCount, error: error && fromWireError(error), milliseconds };
+    pending.onSettled?.();
   };
 
   const lose = (thread: Thread): void => {
@@ -131,10 +159,18 @@ export function createDecodePool(threadCount: number): DecodePool {
       return pending;
     },
     collect,
-    waitForAnswer(milliseconds) {
-      Atomics.wait(answered, 0, seen, milliseconds);
-      seen = Atomics.load(answered, 0);
+    finish(pending, isCancelled, onAnswer) {
+      const patience = Math.ceil(ANSWER_MILLISECONDS_MAX / CANCEL_CHECK_MILLISECONDS);
       collect();
+      for (let waits = 0; !pending.outcome && !pending.lost && waits < patience; waits++) {
+        if (isCancelled()) throw new GranaryError('CANCELLED', 'The query was cancelled.');
+        Atomics.wait(answered, 0, seen, CANCEL_CHECK_MILLISECONDS);
+        seen = Atomics.load(answered, 0);
+        collect();
+        onAnswer?.();
+      }
+      if (pending.outcome?.error) throw pending.outcome.error;
+      return pending.outcome;
     },
     async close() {
       const all = threads;

@@ -1,5 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import type { DecodeAnswer, DecodeMessage, DecodeOrder, DecodeThreadData } from './decode-pool.ts';
+import { writeRowGroupFile } from './decoded/row-group-file.ts';
 import type { ScanColumn } from './scan-column.ts';
 import { decodeTask } from './segment-reader.ts';
 import { warmDecoder } from './warm-decoder.ts';
@@ -10,7 +11,7 @@ const { port, answered } = workerData as DecodeThreadData;
 /** The same column in memory of its own, so that it can be handed over: the decoder may keep what it returns. */
 function owned(column: ScanColumn): { column: ScanColumn; transfer: ArrayBuffer[] } {
   const transfer: ArrayBuffer[] = [];
-  const own = <T extends Uint8Array | Int32Array>(view: T): T => {
+  const own = <T extends Uint8Array | Uint16Array | Int32Array>(view: T): T => {
     const copy = view.slice() as T;
     transfer.push(copy.buffer as ArrayBuffer);
     return copy;
@@ -36,9 +37,13 @@ port.on('message', ({ id, task }: DecodeOrder) => {
   let answer: DecodeAnswer;
   let transfer: ArrayBuffer[] = [];
   try {
-    const result = owned(decodeTask(task));
-    transfer = result.transfer;
-    answer = { id, column: result.column, milliseconds: performance.now() - start };
+    if (task.kind === 'row group') {
+      answer = { id, byteCount: writeRowGroupFile(task.rowGroup), milliseconds: performance.now() - start };
+    } else {
+      const result = owned(decodeTask(task.chunk));
+      transfer = result.transfer;
+      answer = { id, column: result.column, milliseconds: performance.now() - start };
+    }
   } catch (error) {
     answer = { id, error: toWireError(error), milliseconds: performance.now() - start };
   }

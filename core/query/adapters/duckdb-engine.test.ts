@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Int32, Schema, Table, tableFromArrays, Utf8, vectorFromArray } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -332,6 +332,73 @@ describe('scans', () => {
     });
     await expect(ask('SELECT * FROM t', [asset])).rejects.toThrow('the store is gone');
     expect((await ask('SELECT 1 AS a')).rows).toEqual([{ a: 1 }]);
+  });
+});
+
+describe('decoded rows', () => {
+  const decoded = (parent: string): string[] =>
+    readdirSync(parent, { recursive: true, encoding: 'utf8' }).filter((name) => /decoded-.*\.parquet$/.test(name));
+  const sizeOf = (parent: string): number =>
+    decoded(parent).reduce((sum, name) => sum + statSync(join(parent, name)).size, 0);
+
+  test('take no more room than they may, and are gone with the engine', async () => {
+    const parent = join(folder.path, 'small');
+    mkdirSync(parent);
+    const cacheByteCountMax = 100_000;
+    const own = createDuckdbEngine({
+      temporaryFolder: parent,
+      cacheByteCountMax,
+      memoryByteCountMax: 2 ** 28,
+      threadCount: 2,
+    });
+    const table = numbered(10_000);
+    const asset = await segments('small', table, 1000);
+    const read = async (sql: string) => {
+      await using result = await own.run({ sql }, fakeResolver([asset]));
+      for await (const _ of result.batches);
+      return result.explanation().scans[0]!;
+    };
+    expect(await read('SELECT sum(id) FROM small')).toMatchObject({ chunksCached: 0 });
+    expect(await read('SELECT max(id) FROM small')).toMatchObject({ chunksCached: 10, bytesRead: 0 });
+    const isDecoded = decoded(parent).length;
+    expect(isDecoded).toBe(10);
+    expect(await read('SELECT sum(half) FROM small')).toMatchObject({ chunksCached: 0 });
+    // What took the place of the first is there, and the first has to be decoded again.
+    expect(await read('SELECT sum(half) FROM small')).toMatchObject({ bytesRead: 0 });
+    expect((await read('SELECT sum(id) FROM small')).bytesRead).toBeGreaterThan(0);
+    // More than fits at once is decoded while it is scanned.
+    expect(await read('SELECT sum(id), sum(half), max(text) FROM small')).toMatchObject({ chunksCached: 0 });
+    expect(sizeOf(parent)).toBeLessThanOrEqual(cacheByteCountMax);
+    await own[Symbol.asyncDispose]();
+    expect(readdirSync(parent)).toEqual([]);
+  });
+
+  test('of no query can be read by the text of another', async () => {
+    await ask('SELECT sum(id) FROM t', [await segments('t', numbered(3000), 1000)]);
+    const [name] = decoded(folder.path);
+    const path = join(folder.path, name!);
+    for (const sql of [`FROM '${path}'`, `SELECT * FROM read_parquet('${path}')`, `SELECT * FROM "${path}"`]) {
+      expect((await failure(ask(sql))).code, sql).toBe('SQL_FORBIDDEN');
+    }
+  });
+
+  test('are no part of what a plan shows', async () => {
+    const asset = await segments('t', numbered(3000), 1000);
+    const { rows } = await ask('EXPLAIN ANALYZE SELECT sum(half) FROM t WHERE id > 10', [asset]);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(JSON.stringify(rows)).not.toContain(folder.path);
+    expect(JSON.stringify(rows)).not.toMatch(/g[0-9a-f]{24}/);
+  });
+
+  test('are not made for the first rows alone, nor to count rows', async () => {
+    const asset = await segments('few', numbered(10_000), 1000);
+    const first = await ask('SELECT text FROM few WHERE id >= 0 LIMIT 3', [asset]);
+    expect(first.rows).toHaveLength(3);
+    const all = await ask('SELECT max(text), max(id) FROM few', [asset]);
+    expect(first.explanation.scans[0]!.bytesRead).toBeLessThan(all.explanation.scans[0]!.bytesRead / 2);
+    const counted = await ask('SELECT count(*) AS n FROM few', [asset]);
+    expect(counted.rows).toEqual([{ n: 10_000 }]);
+    expect(counted.explanation.scans[0]).toMatchObject({ columnsDecoded: [], bytesRead: 0 });
   });
 });
 

@@ -11,6 +11,7 @@ import type { AssetMessage, EngineThreadData } from './query-messages.ts';
 import { type ResolvedAsset, resolveAssets } from './resolve-assets.ts';
 import { sendRows } from './send-rows.ts';
 import { createSlots } from './slots.ts';
+import { warmEngine } from './warm-engine.ts';
 import { openWorkChannel, type WorkChannel, type WorkChannelOptions } from './work-channel.ts';
 
 /**
@@ -24,6 +25,9 @@ export const CANCEL_MILLISECONDS_MAX = 5000;
 
 /** How long closing waits for the queries that still run. */
 export const CLOSE_MILLISECONDS_MAX = 5000;
+
+/** So long after the first query, when there is nothing to do, the engine is warmed for the next ones. */
+const IDLE_MILLISECONDS = 50;
 
 export type DuckdbEngineOptions = EngineThreadData;
 
@@ -50,6 +54,7 @@ export function createDuckdbEngine(options: DuckdbEngineOptions): DuckdbEngine {
   const slots = createSlots(QUERIES_OPEN_MAX);
   const closing = new AbortController();
   let thread: EngineThread | undefined;
+  let warming: NodeJS.Timeout | undefined;
 
   const liveThread = (): EngineThread => {
     if (thread) return thread;
@@ -108,11 +113,13 @@ export function createDuckdbEngine(options: DuckdbEngineOptions): DuckdbEngine {
   };
   const temporaryPath = () => join(options.temporaryFolder, `${randomBytes(8).toString('hex')}.parquet`);
 
-  return {
+  const engine: DuckdbEngine = {
     async run(request, resolver, { signal } = {}) {
       const channel = await open((port, cancelled) => ({ kind: 'query', sql: request.sql, cancelled, port }), {
         signal,
       });
+      // A process that runs one query and ends is spared it.
+      warming ??= setTimeout(() => void warmEngine(engine, options.temporaryFolder), IDLE_MILLISECONDS).unref();
       try {
         return await startQuery(channel, request, resolver);
       } catch (error) {
@@ -138,10 +145,12 @@ export function createDuckdbEngine(options: DuckdbEngineOptions): DuckdbEngine {
       }
     },
     async [Symbol.asyncDispose]() {
+      clearTimeout(warming);
       closing.abort(new GranaryError('CANCELLED', 'The engine was closed.'));
       await thread?.close(CLOSE_MILLISECONDS_MAX);
     },
   };
+  return engine;
 }
 
 /** Takes a query to the point where its schema is known. */

@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { GranaryError } from '#core/kernel/index.ts';
-import { createColumnCache } from './column-cache.ts';
 import { createDecodePool, type DecodePool } from './decode-pool.ts';
-import { type EngineInstance, openEngineInstance } from './engine-instance.ts';
+import { createRowGroupFiles } from './decoded/row-group-files.ts';
+import { createEnginePool } from './engine-pool.ts';
 import { runParquetWork } from './parquet-work.ts';
 import type { EngineOrder, EngineThreadData } from './query-messages.ts';
 import { runQueryWork } from './query-work.ts';
@@ -17,7 +17,7 @@ const port = parentPort;
 if (!port) throw new GranaryError('INTERNAL', 'duckdb.worker.ts runs as a worker thread only.');
 
 const data = workerData as EngineThreadData;
-const cache = createColumnCache(data.cacheByteCountMax);
+const files = createRowGroupFiles(data.temporaryFolder, data.cacheByteCountMax);
 const readHeader = createHeaderReader();
 const pool: DecodePool = createDecodePool(data.threadCount);
 const working = new Set<Promise<void>>();
@@ -28,27 +28,13 @@ const working = new Set<Promise<void>>();
  */
 const IDLE_MILLISECONDS = 50;
 
-/** Opened ahead: an instance takes 10 ms, which the next query need not wait for. */
-let spare: Promise<EngineInstance> | undefined;
-
-async function openInstance(): Promise<EngineInstance> {
-  const opening = spare ?? openEngineInstance(data);
-  spare = undefined;
-  return opening;
-}
-
-function openSpare(): void {
-  spare ??= openEngineInstance(data);
-  // Whoever needs it sees the error; until then it is nobody's.
-  spare.catch(() => undefined);
-}
+const engines = createEnginePool({ ...data, allowedFolder: files.folder });
 
 const track = (work: Promise<void>): void => {
   working.add(work);
   void work.finally(() => {
     working.delete(work);
     if (closing) return;
-    openSpare();
     preparing ??= setTimeout(pool.start, IDLE_MILLISECONDS).unref();
   });
 };
@@ -60,17 +46,15 @@ async function close(): Promise<void> {
   closing = true;
   clearTimeout(preparing);
   await Promise.allSettled(working);
-  const instance = await spare?.catch(() => undefined);
-  instance?.close();
+  await engines.close();
   await pool.close();
+  files.close();
   port!.close();
 }
 
 port.on('message', (order: EngineOrder) => {
   if (order.kind === 'query') {
-    track(runQueryWork({ cache, readHeader, pool, openInstance, ...data }, order));
+    track(runQueryWork({ files, readHeader, pool, engines, ...data }, order));
   } else if (order.kind === 'parquet') track(runParquetWork(data, order));
   else if (order.kind === 'close') void close();
 });
-
-openSpare();

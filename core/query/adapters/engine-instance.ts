@@ -3,13 +3,19 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBConnection } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
+import { quoteText } from './quote.ts';
 
-/** A database in memory that lives for one query. */
+/** An instance of the engine, in memory. */
 export interface EngineInstance {
+  /** A connection of its own. Whoever opens it disconnects it. */
+  connect(): Promise<EngineConnection>;
+  close(): void;
+}
+
+export interface EngineConnection {
   readonly connection: DuckDBConnection;
   /** The same connection as the bindings know it. */
   readonly handle: duckdb.Connection;
-  close(): void;
 }
 
 export interface InstanceOptions {
@@ -18,13 +24,13 @@ export interface InstanceOptions {
   readonly threadCount: number;
   /** A file that may be written and read; absent: none. */
   readonly allowedPath?: string | undefined;
+  /** A folder whose files may be read; absent: none. */
+  readonly allowedFolder?: string | undefined;
 }
 
-const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-
-/** Opens an empty database, closed to files, extensions and the network, whose settings cannot be changed. */
+/** Opens an empty instance, closed to files, extensions and the network, whose settings cannot be changed. */
 export async function openEngineInstance(options: InstanceOptions): Promise<EngineInstance> {
-  const { temporaryFolder, memoryByteCountMax, threadCount, allowedPath } = options;
+  const { temporaryFolder, memoryByteCountMax, threadCount, allowedPath, allowedFolder } = options;
   const spillFolder = join(temporaryFolder, `query-${randomBytes(8).toString('hex')}`);
   // DuckDB makes the folder when it has something to put there, which is seldom.
   const removeFolder = () => {
@@ -39,26 +45,29 @@ export async function openEngineInstance(options: InstanceOptions): Promise<Engi
       autoinstall_known_extensions: 'false',
       allow_community_extensions: 'false',
     });
-    try {
+    const connect = async (): Promise<EngineConnection> => {
       const handle = await duckdb.connect(database);
-      const connection = new DuckDBConnection(handle);
+      return { connection: new DuckDBConnection(handle), handle };
+    };
+    try {
+      const { connection } = await connect();
       await connection.run(
-        `SET TimeZone = 'UTC'; ${allowedPath === undefined ? '' : `SET allowed_paths = [${quoted(allowedPath)}];`}
+        `SET GLOBAL TimeZone = 'UTC'; ${allowedPath === undefined ? '' : `SET allowed_paths = [${quoteText(allowedPath)}];`}
+         ${allowedFolder === undefined ? '' : `SET allowed_directories = [${quoteText(allowedFolder)}];`}
          SET enable_external_access = false; SET lock_configuration = true`,
       );
-      return {
-        connection,
-        handle,
-        close() {
-          connection.disconnectSync();
-          duckdb.close_sync(database);
-          removeFolder();
-        },
-      };
+      connection.disconnectSync();
     } catch (error) {
       duckdb.close_sync(database);
       throw error;
     }
+    return {
+      connect,
+      close() {
+        duckdb.close_sync(database);
+        removeFolder();
+      },
+    };
   } catch (error) {
     removeFolder();
     throw error;

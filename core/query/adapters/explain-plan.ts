@@ -62,6 +62,16 @@ export function isOrderFree(plan: readonly PlanNode[], isScan: (node: PlanNode) 
   return plan.every(free);
 }
 
+/** True when a scan may be left before its last row: a limit stands above it, with nothing between that needs all rows. */
+export function isStoppedEarly(plan: readonly PlanNode[], isScan: (node: PlanNode) => boolean): boolean {
+  const stopped = (node: PlanNode, isLimited: boolean): boolean => {
+    if (isScan(node)) return isLimited;
+    const below = /LIMIT/.test(node.name) || (isLimited && !ORDER_FREE.test(node.name));
+    return node.children.some((child) => stopped(child, below));
+  };
+  return plan.some((node) => stopped(node, false));
+}
+
 /** The plan as indented text, names of the caller's in place of internal ones. */
 export function planText(plan: readonly PlanNode[], rename: (text: string) => string): string {
   const lines: string[] = [];

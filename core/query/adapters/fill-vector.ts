@@ -1,7 +1,5 @@
 import duckdb from '@duckdb/node-bindings';
-import { GranaryError } from '#core/kernel/index.ts';
-import type { EnumSource } from './enum-source.ts';
-import type { ScanColumn } from './scan-column.ts';
+import type { Codes, ScanColumn } from './scan-column.ts';
 
 /** Rows of one of the engine's chunks. */
 export const VECTOR_ROWS_MAX = duckdb.vector_size();
@@ -39,27 +37,6 @@ function fillValidity(vector: duckdb.Vector, { validity }: ScanColumn, rowStart:
   duckdb.vector_ensure_validity_writable(vector);
   const start = validity.byteOffset + (rowStart >> 3);
   duckdb.copy_data_to_vector_validity(vector, 0, validity.buffer as ArrayBuffer, start, (rowCount + 7) >> 3);
-}
-
-const narrow = new Uint16Array(VECTOR_ROWS_MAX);
-const narrowBytes = new Uint8Array(narrow.buffer);
-
-/** Copies rows of a dictionary column into a vector of the ENUM; `rowStart` must be a multiple of 8. */
-export function fillEnum(
-  vector: duckdb.Vector,
-  column: ScanColumn,
-  source: EnumSource,
-  rowStart: number,
-  rowCount: number,
-): void {
-  const { values } = column;
-  if (values.kind !== 'codes') throw new GranaryError('INTERNAL', 'A column changed between planning and scanning.');
-  const { codes } = values;
-  const map = source.valuesOf(column);
-  const target = source.width === 1 ? narrowBytes : narrow;
-  for (let row = 0; row < rowCount; row++) target[row] = map[codes[rowStart + row]!]!;
-  copy(vector, narrowBytes, 0, rowCount * source.width);
-  fillValidity(vector, column, rowStart, rowCount);
 }
 
 function copy(vector: duckdb.Vector, source: Uint8Array, start: number, byteCount: number): void {
@@ -153,7 +130,7 @@ function entriesOf(offsets: Int32Array, bytes: Uint8Array): Entries {
 
 function fillCodes(
   vector: duckdb.Vector,
-  codes: Int32Array,
+  codes: Codes,
   offsets: Int32Array,
   bytes: Uint8Array,
   rowStart: number,
@@ -190,7 +167,7 @@ function fillCodes(
 
 /** The bytes of the long entries that the rows use, each once. */
 function gatherLong(
-  codes: Int32Array,
+  codes: Codes,
   offsets: Int32Array,
   bytes: Uint8Array,
   rowStart: number,

@@ -4,9 +4,11 @@ import { RecordBatchReader } from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
 import { engineError } from './engine-error.ts';
 import { type EngineInstance, type InstanceOptions, openEngineInstance } from './engine-instance.ts';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { openInbox } from './inbox.ts';
 import type { FromWork } from './query-messages.ts';
 import { createSentTable } from './sent-table.ts';
+import { quoteName, quoteText } from './quote.ts';
 
 export interface ParquetOrder {
   /** Arrow IPC stream without batches. */
@@ -16,20 +18,18 @@ export interface ParquetOrder {
   readonly port: MessagePort;
 }
 
-const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-
 /**
  * Writes the rows that are sent as a Parquet file with zstd, as DuckDB writes it by default, and tells how many bytes
  * each column takes in it. The database may open this one file and no other.
  */
 export async function runParquetWork(options: InstanceOptions, { schema, path, port }: ParquetOrder): Promise<void> {
   let instance: EngineInstance | undefined;
-  const inbox = openInbox(port, () => instance?.connection.interrupt());
+  let connection: DuckDBConnection | undefined;
+  const inbox = openInbox(port, () => connection?.interrupt());
   const post = (message: FromWork) => port.postMessage(message);
   try {
     instance = await openEngineInstance({ ...options, allowedPath: path });
-    const { connection } = instance;
+    ({ connection } = await instance.connect());
     const { fields } = RecordBatchReader.from(schema).open().schema;
     const columnName = (index: number) => `c${index}`;
     const table = await createSentTable(connection, `t${randomBytes(4).toString('hex')}`, fields, columnName);
@@ -59,6 +59,7 @@ export async function runParquetWork(options: InstanceOptions, { schema, path, p
     post({ kind: 'error', error: { code, message, details } });
   } finally {
     inbox.close();
+    connection?.disconnectSync();
     instance?.close();
   }
 }

@@ -19,7 +19,9 @@ export type ScanValues =
   | { readonly kind: 'fixed'; readonly width: number; readonly bytes: Uint8Array }
   | { readonly kind: 'text'; readonly offsets: Int32Array; readonly bytes: Uint8Array }
   /** Row i is entry `codes[i]` of the texts. */
-  | { readonly kind: 'codes'; readonly codes: Int32Array; readonly offsets: Int32Array; readonly bytes: Uint8Array };
+  | { readonly kind: 'codes'; readonly codes: Codes; readonly offsets: Int32Array; readonly bytes: Uint8Array };
+
+export type Codes = Uint8Array | Uint16Array | Int32Array;
 
 const bytesOf = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
@@ -82,12 +84,15 @@ function scanValues(data: Data, columnName: string): ScanValues {
   return printedValues(data);
 }
 
+const isCodes = (values: unknown): values is Codes =>
+  values instanceof Uint8Array || values instanceof Uint16Array || values instanceof Int32Array;
+
 function dictionaryValues(data: Data, columnName: string): ScanValues {
   const chunks = data.dictionary?.data ?? [];
   const [entries] = chunks;
   if (!entries || chunks.length > 1 || entries.nullCount > 0) return printedValues(data);
   const values = scanValues(entries, columnName);
-  const codes = data.values instanceof Int32Array ? data.values : Int32Array.from(data.values as Int16Array, Number);
+  const codes = isCodes(data.values) ? data.values : Int32Array.from(data.values as Int16Array, Number);
   if (values.kind === 'text') return { ...values, kind: 'codes', codes: codes.subarray(0, data.length) };
   if (values.kind === 'codes') return printedValues(data);
   const bytes = new Uint8Array(data.length * values.width);

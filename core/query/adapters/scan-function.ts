@@ -3,18 +3,21 @@ import duckdb from '@duckdb/node-bindings';
 import { GranaryError } from '#core/kernel/index.ts';
 import type { ColumnarScan } from './columnar-scan.ts';
 import { engineTypeOf, logicalTypeOf } from './duckdb-types.ts';
-import type { EnumSource } from './enum-source.ts';
-import { fillEnum, fillVector, VECTOR_ROWS_MAX } from './fill-vector.ts';
+import { fillVector, VECTOR_ROWS_MAX } from './fill-vector.ts';
 import type { AssetDescription } from './query-messages.ts';
 import type { ScanColumn } from './scan-column.ts';
 
-/** A table function that hands the rows of one asset to the engine, for one query. */
+/** A table function that hands the rows of an asset to the engine, of another asset for each query. */
 export interface ScanFunction {
   readonly name: string;
+  /** Gives the function the columns of an asset. */
+  bind(scan: BoundScan): void;
   /** Name of the column with this index in the schema, within the function. */
   columnName(index: number): string;
   /** Tells the function what to scan. A function whose rows the plan does not need is not told, and has none. */
   open(scan: ColumnarScan, threadCount: number): void;
+  /** Takes the asset from it again. */
+  release(): void;
 }
 
 /** Where one scan of the function stands. The engine's threads share it: callbacks run one after another. */
@@ -32,32 +35,22 @@ interface Position {
  */
 export const NO_COLUMN = new Uint8Array(VECTOR_ROWS_MAX);
 
-export interface ScanFunctionOptions {
-  /** Random, beginning with a letter. */
-  readonly token: string;
-  /** Of the asset within the query. */
-  readonly number: number;
+export interface BoundScan {
   readonly asset: AssetDescription;
-  /** Columns that the engine is to see as ENUM, by their index in the schema. */
-  readonly enums: ReadonlyMap<number, EnumSource>;
   readonly isCancelled: () => boolean;
   /** Gets what a callback threw; the engine only sees that something did. */
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Registers the function. `token` is random: whoever does not know it can name neither the function nor its columns.
+ * Registers the function. `token` is random: whoever does not know it can name neither the function nor its columns. A
+ * function that is bound to no asset has no rows.
  */
-export function registerScanFunction(
-  connection: DuckDBConnection,
-  { token, number, asset, enums, isCancelled, onError }: ScanFunctionOptions,
-): ScanFunction {
-  const name = `${token}_${enums.size > 0 ? 'e' : 'f'}${number}`;
+export function registerScanFunction(connection: DuckDBConnection, token: string, number: number): ScanFunction {
+  const name = `${token}_f${number}`;
   const columnName = (index: number) => `${token}_${number}_${index}`;
-  const types = asset.schema.fields.map(
-    (field, index) => enums.get(index)?.type ?? logicalTypeOf(engineTypeOf(field.type)),
-  );
   const booleans = duckdb.create_logical_type(duckdb.Type.BOOLEAN);
+  let bound: BoundScan | undefined;
   let opened: { scan: ColumnarScan; threadCount: number } | undefined;
 
   const tableFunction = new DuckDBTableFunction();
@@ -66,8 +59,9 @@ export function registerScanFunction(
   duckdb.table_function_supports_projection_pushdown(table, true);
   duckdb.table_function_set_bind(table, (info) => {
     duckdb.bind_add_result_column(info, `${token}_none`, booleans);
-    for (const [index, type] of types.entries()) duckdb.bind_add_result_column(info, columnName(index), type);
-    duckdb.bind_set_cardinality(info, asset.rowCount, true);
+    for (const [index, { type }] of (bound?.asset.schema.fields ?? []).entries())
+      duckdb.bind_add_result_column(info, columnName(index), logicalTypeOf(engineTypeOf(type)));
+    duckdb.bind_set_cardinality(info, bound?.asset.rowCount ?? 0, true);
   });
   duckdb.table_function_set_init(table, (info) => {
     const count = duckdb.init_get_column_count(info);
@@ -81,11 +75,11 @@ export function registerScanFunction(
   });
   duckdb.table_function_set_function(table, (info, output) => {
     try {
-      if (isCancelled()) throw new GranaryError('CANCELLED', 'The query was cancelled.');
+      if (bound?.isCancelled()) throw new GranaryError('CANCELLED', 'The query was cancelled.');
       if (!opened) duckdb.data_chunk_set_size(output, 0);
-      else fillChunk(opened.scan, enums, duckdb.function_get_init_data(info) as Position, output);
+      else fillChunk(opened.scan, duckdb.function_get_init_data(info) as Position, output);
     } catch (error) {
-      onError(error);
+      bound?.onError(error);
       duckdb.data_chunk_set_size(output, 0);
       duckdb.function_set_error(info, 'The scan failed.');
     }
@@ -94,18 +88,20 @@ export function registerScanFunction(
   return {
     name,
     columnName,
+    bind(scan) {
+      bound = scan;
+    },
     open(scan, threadCount) {
       opened = { scan, threadCount };
+    },
+    release() {
+      bound = undefined;
+      opened = undefined;
     },
   };
 }
 
-function fillChunk(
-  scan: ColumnarScan,
-  enums: ReadonlyMap<number, EnumSource>,
-  position: Position,
-  output: duckdb.DataChunk,
-): void {
+function fillChunk(scan: ColumnarScan, position: Position, output: duckdb.DataChunk): void {
   while (position.rowGroup < scan.rowGroupCount && position.row >= scan.rowCountOf(position.rowGroup)) {
     position.rowGroup += 1;
     position.row = 0;
@@ -127,12 +123,7 @@ function fillChunk(
   for (const { index, output: place } of columns) {
     const vector = duckdb.data_chunk_get_vector(output, place);
     if (index < 0) duckdb.copy_data_to_vector(vector, 0, NO_COLUMN.buffer, 0, rowCount);
-    else {
-      const column = position.current[next++]!;
-      const source = enums.get(index);
-      if (source) fillEnum(vector, column, source, position.row, rowCount);
-      else fillVector(vector, column, position.row, rowCount);
-    }
+    else fillVector(vector, position.current[next++]!, position.row, rowCount);
   }
   position.row += rowCount;
 }

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Schema } from 'apache-arrow';
 import {
   type ChunkHeader,
+  type DecodeMemory,
   decodeChunk,
   type FieldJson,
   fieldFromJson,
@@ -58,8 +59,12 @@ export function createHeaderReader(): ReadHeader {
   };
 }
 
-/** Reads and decodes one chunk. Errors: `SEGMENT_MISSING`, `SEGMENT_CORRUPT` naming asset, column and row group. */
-export function decodeTask(task: ChunkTask): ScanColumn {
+/**
+ * Reads and decodes one chunk. Errors: `SEGMENT_MISSING`, `SEGMENT_CORRUPT` naming asset, column and row group.
+ *
+ * @param memory takes the values; memory of their own when left out
+ */
+export function decodeTask(task: ChunkTask, memory?: DecodeMemory): ScanColumn {
   const { rowGroup, column, rowCount, chunk, field } = task;
   const unit = withFile(task, (file) => readRange(file, chunk.offset, chunk.byteCount, task));
   // The decoder looks at this one chunk of the header; the others are there to give it its place.
@@ -70,7 +75,7 @@ export function decodeTask(task: ChunkTask): ScanColumn {
     rowCount,
     rowGroups: Array.from({ length: rowGroup + 1 }, () => group),
   };
-  const data = withAsset(task, () => decodeChunk(header, rowGroup, column, unit, { dictionary: true }));
+  const data = withAsset(task, () => decodeChunk(header, rowGroup, column, unit, { dictionary: true, memory }));
   return toScanColumn(data, field.name);
 }
 

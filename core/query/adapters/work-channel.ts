@@ -66,7 +66,8 @@ export function openWorkChannel(options: WorkChannelOptions): WorkChannel {
     } else arrived.push(message);
   });
   port.on('close', () => fail(new GranaryError('INTERNAL', 'The engine ended its work without a word.')));
-  thread.died.catch(fail);
+  // A thread that ends because it was closed takes its last words with it.
+  thread.died.catch((error: unknown) => fail(aborter.signal.aborted ? aborter.signal.reason : error));
   signal?.addEventListener('abort', cancel, { once: true });
   if (signal?.aborted) cancel();
   void end.promise.then(() => {
