@@ -4,6 +4,9 @@ import { concatBytes, toUtf8 } from '#core/kernel/index.ts';
 /** After so many rows the repeating column starts again. */
 const PERIOD_ROWS = 5000;
 
+/** Of the numbers. */
+export const SAMPLE_BOUNDS = { min: -300, max: 699 };
+
 const schema = new Schema([
   new Field('number', new Int64()),
   new Field('noise', new Utf8()),
@@ -16,7 +19,7 @@ export function sampleRows(rowCount: number): RecordBatch {
   const steps = Uint32Array.from({ length: rowCount });
   for (let row = 1; row < rowCount; row++) steps[row] = Math.imul(steps[row - 1]!, 1_103_515_245) + 12_345;
   // Below zero as well: such integers take one more step to restore.
-  const numbers = BigInt64Array.from(steps, (step) => BigInt((step >>> 16) % 1000) - 300n);
+  const numbers = BigInt64Array.from(steps, (step) => BigInt(((step >>> 16) % 1000) + SAMPLE_BOUNDS.min));
   const words = Array.from({ length: 200 }, (_, i) => toUtf8(`w${i}`));
   const wordOf = (step: number) => words[(step >>> 20) % words.length]!;
   const noise = Array.from(steps, wordOf);

@@ -62,11 +62,11 @@ export function createHeaderReader(): ReadHeader {
 /**
  * Reads and decodes one chunk. Errors: `SEGMENT_MISSING`, `SEGMENT_CORRUPT` naming asset, column and row group.
  *
- * @param memory takes the values; memory of their own when left out
+ * @param memory takes the bytes and the values; memory of their own when left out
  */
 export function decodeTask(task: ChunkTask, memory?: DecodeMemory): ScanColumn {
   const { rowGroup, column, rowCount, chunk, field } = task;
-  const unit = withFile(task, (file) => readRange(file, chunk.offset, chunk.byteCount, task));
+  const unit = withFile(task, (file) => readRange(file, chunk.offset, chunk.byteCount, task, memory));
   // The decoder looks at this one chunk of the header; the others are there to give it its place.
   const group = { rowCount, chunks: Array.from({ length: column + 1 }, () => chunk) };
   const header: SegmentHeader = {
@@ -117,8 +117,14 @@ function withAsset<T>(task: SegmentFile, work: () => T): T {
   }
 }
 
-function readRange(file: number, offset: number, byteCount: number, task: SegmentFile): Uint8Array {
-  const bytes = new Uint8Array(byteCount);
+function readRange(
+  file: number,
+  offset: number,
+  byteCount: number,
+  task: SegmentFile,
+  memory?: DecodeMemory,
+): Uint8Array {
+  const bytes = memory?.bytes(byteCount) ?? new Uint8Array(byteCount);
   for (let done = 0; done < byteCount;) {
     const count = readSync(file, bytes, done, byteCount - done, offset + done);
     if (count === 0) throw corrupt(task, `it ends before byte ${offset + byteCount}.`);

@@ -3,7 +3,7 @@ import { layParquetFile } from './decoded/parquet-file.ts';
 import { parquetTypeOf } from './decoded/parquet-types.ts';
 import { columnMemory } from './decoded/row-group-file.ts';
 import { engineTypeOf } from './duckdb-types.ts';
-import { sampleRows } from './sample-rows.ts';
+import { SAMPLE_BOUNDS, sampleRows } from './sample-rows.ts';
 import { toScanColumn } from './scan-column.ts';
 
 const ROWS = 2 ** 18;
@@ -30,7 +30,7 @@ export function warmDecoder(): void {
         'sample',
       );
       const type = parquetTypeOf(engineTypeOf(batch.schema.fields[index]!.type).sql)!;
-      layParquetFile(rowCount).add({ name: 'sample', type, column });
+      layParquetFile(rowCount).add({ name: 'sample', type, column, bounds: SAMPLE_BOUNDS }, columnMemory);
     }
   }
 }

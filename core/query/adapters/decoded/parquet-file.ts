@@ -1,4 +1,4 @@
-import { ByteWriter } from '#core/columnar/index.ts';
+import { ByteWriter, type DecodeMemory } from '#core/columnar/index.ts';
 import { concatBytes } from '#core/kernel/index.ts';
 import type { Codes, ScanColumn } from '../scan-column.ts';
 import { PHYSICAL, type ParquetType } from './parquet-types.ts';
@@ -9,6 +9,14 @@ export interface ParquetColumn {
   readonly name: string;
   readonly type: ParquetType;
   readonly column: ScanColumn;
+  /** Where its integers are said to lie, when they are integers and that is known; need not be true. */
+  readonly bounds?: IntegerBounds | undefined;
+}
+
+/** Both inclusive. */
+export interface IntegerBounds {
+  readonly min: number;
+  readonly max: number;
 }
 
 const MAGIC = Uint8Array.of(0x50, 0x41, 0x52, 0x31);
@@ -22,8 +30,12 @@ const DICTIONARY_PAGE = 2;
 
 /** A Parquet file as it is laid out: pieces to be written one after another. */
 export interface ParquetLayout {
-  /** The pieces of the next column. They may share memory with it, and are to be written before that changes. */
-  add(column: ParquetColumn): readonly Uint8Array[];
+  /**
+   * The pieces of the next column. They may share memory with it, and are to be written before that changes.
+   *
+   * @param memory takes what is not shared
+   */
+  add(column: ParquetColumn, memory: DecodeMemory): readonly Uint8Array[];
   /** The last pieces. */
   finish(): readonly Uint8Array[];
 }
@@ -38,8 +50,8 @@ export function layParquetFile(rowCount: number): ParquetLayout {
   const chunks: ThriftValue[] = [];
   const columns: ParquetColumn[] = [];
   return {
-    add(column) {
-      const { pieces, dictionaryByteCount } = layColumn(column.type, column.column);
+    add(column, memory) {
+      const { pieces, dictionaryByteCount } = layColumn(column, memory);
       const own = at === 0 ? [MAGIC, ...pieces] : pieces;
       const start = at === 0 ? MAGIC.length : at;
       at += byteCountOf(own);
@@ -118,39 +130,89 @@ interface LaidColumn {
   readonly dictionaryByteCount: number;
 }
 
-function layColumn(type: ParquetType, column: ScanColumn): LaidColumn {
+function layColumn({ type, column, bounds }: ParquetColumn, memory: DecodeMemory): LaidColumn {
   const { rowCount, validity, values } = column;
   const rows = validity && presentRows(validity, rowCount);
-  const levels = validity ? bitPacked(validity, rowCount) : repeated(1, rowCount);
+  const levels = concatBytes(validity ? bitPacked(validity, rowCount) : repeated(1, rowCount));
   const page = (encoding: number, body: readonly Uint8Array[]): readonly Uint8Array[] => {
-    const all = [uint32(byteCountOf(levels)), ...levels, ...body];
+    const byteCount = 4 + levels.length + byteCountOf(body);
     const header: readonly ThriftField[] = [
       [1, { int32: rowCount }],
       [2, { int32: encoding }],
       [3, { int32: RLE }],
       [4, { int32: RLE }],
     ];
-    return [pageHeader(DATA_PAGE, byteCountOf(all), [5, { struct: header }]), ...all];
+    return [pageHeader(DATA_PAGE, byteCount, [5, { struct: header }]), uint32(levels.length), levels, ...body];
   };
-  if (values.kind === 'fixed') {
-    return { pieces: page(PLAIN, [plainValues(type, values.bytes, values.width, rows)]), dictionaryByteCount: 0 };
+  const coded = (entries: Uint8Array, entryCount: number, codes: Codes): LaidColumn => {
+    const header: readonly ThriftField[] = [
+      [1, { int32: entryCount }],
+      [2, { int32: PLAIN }],
+    ];
+    const dictionary = concatBytes([pageHeader(DICTIONARY_PAGE, entries.length, [7, { struct: header }]), entries]);
+    return {
+      pieces: [dictionary, ...page(RLE_DICTIONARY, packedCodes(codes))],
+      dictionaryByteCount: dictionary.length,
+    };
+  };
+  if (values.kind === 'codes') {
+    const codes = rows ? Int32Array.from(rows, (row) => values.codes[row]!) : values.codes;
+    return coded(plainTexts(values.offsets, values.bytes, undefined), values.offsets.length - 1, codes);
   }
   if (values.kind === 'text') {
     return { pieces: page(PLAIN, [plainTexts(values.offsets, values.bytes, rows)]), dictionaryByteCount: 0 };
   }
-  const entryCount = values.offsets.length - 1;
-  const entries = plainTexts(values.offsets, values.bytes, undefined);
-  const entryHeader: readonly ThriftField[] = [
-    [1, { int32: entryCount }],
-    [2, { int32: PLAIN }],
-  ];
-  const dictionary = concatBytes([pageHeader(DICTIONARY_PAGE, entries.length, [7, { struct: entryHeader }]), entries]);
-  const codes = rows ? Int32Array.from(rows, (row) => values.codes[row]!) : values.codes;
-  return {
-    pieces: [dictionary, ...page(RLE_DICTIONARY, packedCodes(codes))],
-    dictionaryByteCount: dictionary.length,
-  };
+  const bytes = plainValues(type, values.bytes, values.width, rows);
+  const ranged = bounds && rangeCodes(type, bytes, bounds, memory);
+  if (ranged) return coded(ranged.entries, bounds.max - bounds.min + 1, ranged.codes);
+  return { pieces: page(PLAIN, [bytes]), dictionaryByteCount: 0 };
 }
+
+/** Integers of a wider range stand as they are: their dictionary would take more time than it saves. */
+const RANGE_MAX = 2 ** 14;
+
+/** A dictionary of all integers in a range pays when there are this many times as many values. */
+const VALUES_PER_ENTRY_MIN = 4;
+
+/**
+ * Integers as codes into a dictionary of all integers between the bounds: a quarter of the bytes or less, and bytes are
+ * what the decoded rows of a column cost. Undefined where that does not pay, or an integer lies outside.
+ */
+function rangeCodes(
+  { physical }: ParquetType,
+  bytes: Uint8Array,
+  { min, max }: IntegerBounds,
+  memory: DecodeMemory,
+): { readonly entries: Uint8Array; readonly codes: Codes } | undefined {
+  const words = physical === 'int64' ? 2 : physical === 'int32' ? 1 : 0;
+  const count = bytes.length / (4 * words);
+  const span = max - min;
+  const isNarrow =
+    min >= INT32_MIN && max <= INT32_MAX && span < RANGE_MAX && (span + 1) * VALUES_PER_ENTRY_MIN <= count;
+  if (words === 0 || !isNarrow || bytes.byteOffset % 4 !== 0) return undefined;
+  const source = new Int32Array(bytes.buffer, bytes.byteOffset, count * words);
+  const width = span < 2 ** 8 ? 1 : 2;
+  const codeBytes = memory.bytes(count * width);
+  const codes = width === 1 ? codeBytes : new Uint16Array(codeBytes.buffer, codeBytes.byteOffset, count);
+  let outside = 0;
+  for (let i = 0, at = 0; i < count; i++, at += words) {
+    const low = source[at]!;
+    const code = low - min;
+    // The high word of a number within the bounds repeats the sign of the low one.
+    outside |= (source[at + words - 1]! ^ (words === 1 ? low : low >> 31)) | (code >>> 0 > span ? 1 : 0);
+    codes[i] = code;
+  }
+  if (outside !== 0) return undefined;
+  const entries = new Int32Array((span + 1) * words);
+  for (let entry = 0; entry <= span; entry++) {
+    entries[entry * words] = min + entry;
+    if (words === 2) entries[entry * 2 + 1] = (min + entry) >> 31;
+  }
+  return { entries: bytesOf(entries), codes };
+}
+
+const INT32_MIN = -(2 ** 31);
+const INT32_MAX = 2 ** 31 - 1;
 
 const pageHeader = (type: number, byteCount: number, header: ThriftField): Uint8Array =>
   writeThrift([[1, { int32: type }], [2, { int32: byteCount }], [3, { int32: byteCount }], header]);

@@ -2,7 +2,7 @@ import { closeSync, openSync, rmSync, writevSync } from 'node:fs';
 import { createReusedMemory } from '#core/columnar/index.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 import { type ChunkTask, decodeTask } from '../segment-reader.ts';
-import { layParquetFile } from './parquet-file.ts';
+import { type IntegerBounds, layParquetFile } from './parquet-file.ts';
 import { parquetTypeOf } from './parquet-types.ts';
 
 /** The order to decode some columns of one row group into a file that the engine scans itself. Plain data. */
@@ -33,7 +33,10 @@ export function writeRowGroupFile({ path, rowCount, columns }: RowGroupTask): nu
     for (const { name, sqlType, chunk } of columns) {
       columnMemory.reset();
       const column = decodeTask(chunk, columnMemory);
-      byteCount += writeAll(file, layout.add({ name, type: parquetTypeOf(sqlType)!, column }));
+      byteCount += writeAll(
+        file,
+        layout.add({ name, type: parquetTypeOf(sqlType)!, column, bounds: boundsOf(chunk) }, columnMemory),
+      );
     }
     return byteCount + writeAll(file, layout.finish());
   } catch (cause) {
@@ -48,6 +51,11 @@ export function writeRowGroupFile({ path, rowCount, columns }: RowGroupTask): nu
   } finally {
     closeSync(file);
   }
+}
+
+function boundsOf({ chunk: { statistics } }: ChunkTask): IntegerBounds | undefined {
+  const { min, max } = statistics;
+  return Number.isSafeInteger(min) && Number.isSafeInteger(max) ? { min: Number(min), max: Number(max) } : undefined;
 }
 
 function writeAll(file: number, pieces: readonly Uint8Array[]): number {
