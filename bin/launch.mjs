@@ -22,7 +22,10 @@ export async function launch(script, args, cwd) {
 function run(node, args, cwd) {
   const env = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'granary-compile'), ...process.env };
   return new Promise((resolve, reject) => {
-    const child = spawn(node, args, { cwd, env, stdio: 'inherit' });
+    const child = spawn(node, args, { cwd, env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+    // A child that has to kill itself says first what its exit code is.
+    let told;
+    child.on('message', (message) => (told = message.exitCode));
     // A terminal sends Ctrl-C to the child itself; passing it on as well would count as pressing it twice.
     const isOnTerminal = hasTerminal();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -36,7 +39,7 @@ function run(node, args, cwd) {
     );
     child.on('close', (exitCode, signal) => {
       stopWatching();
-      resolve(exitCode ?? 128 + constants.signals[signal]);
+      resolve(told ?? exitCode ?? 128 + constants.signals[signal]);
     });
   });
 }

@@ -12,7 +12,7 @@ import { printable } from './cli/render-rows.ts';
 import { createTerminal, type Terminal } from './cli/terminal.ts';
 
 /** Runs one command line. Returns the exit code: 0, 1 for an error, 2 for wrong usage. */
-async function main(words: readonly string[], terminal: Terminal): Promise<0 | 1 | 2> {
+async function main(words: readonly string[], terminal: Terminal, onThreadLeftBehind: () => void): Promise<0 | 1 | 2> {
   try {
     const { command, positionals, options } = parseCommandLine(commands, words);
     if (!command || options['help'] === true) {
@@ -32,7 +32,8 @@ async function main(words: readonly string[], terminal: Terminal): Promise<0 | 1
         terminal,
         signal,
         report: createProgressBar(terminal, () => performance.now()),
-        client: () => (opened ??= openClient(home, `granary ${command.name}`)),
+        client: () => (opened ??= openClient({ home, command: `granary ${command.name}`, onThreadLeftBehind })),
+        onThreadLeftBehind,
       });
     } finally {
       const client = await opened?.catch(() => undefined);
@@ -68,5 +69,19 @@ function abortOnInterrupt(): AbortSignal {
   return controller.signal;
 }
 
+/**
+ * Ends the process although a thread is within a call that nothing can stop: Node would wait for it, and then fail. The
+ * launcher is told the exit code first, since there is no ending of one's own that skips the wait and has one.
+ */
+async function endAtOnce(exitCode: number): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+  if (process.send) await new Promise((resolve) => process.send!({ exitCode }, resolve));
+  process.kill(process.pid, 'SIGKILL');
+}
+
 const terminal = createTerminal(process.stdout, process.stderr);
-process.exitCode = await main(process.argv.slice(2), terminal);
+let isThreadLeftBehind = false;
+process.exitCode = await main(process.argv.slice(2), terminal, () => {
+  isThreadLeftBehind = true;
+});
+if (isThreadLeftBehind) await endAtOnce(process.exitCode);

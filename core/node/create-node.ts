@@ -50,6 +50,8 @@ export interface NodeOptions {
   readonly home: string;
   /** What runs, for the message that another process gets when it finds the home locked. */
   readonly command: string;
+  /** See the query engine: the process does not end by itself then. */
+  readonly onThreadLeftBehind?: (() => void) | undefined;
 }
 
 /** What a node takes from the machine; a test hands in its own. */
@@ -85,7 +87,8 @@ export interface LakeNode extends AsyncDisposable {
  * it is held nothing else is touched. Errors: `HOME_LOCKED`, `HOME_UNUSABLE`, `CONFIG_INVALID`, `STORE_DAMAGED`,
  * `KEY_INVALID`.
  */
-export async function createNode({ home, command }: NodeOptions, deps: NodeDeps = MACHINE): Promise<LakeNode> {
+export async function createNode(options: NodeOptions, deps: NodeDeps = MACHINE): Promise<LakeNode> {
+  const { home, command, onThreadLeftBehind } = options;
   const { clock, random, files } = deps;
   await using opening = new AsyncDisposableStack();
 
@@ -123,6 +126,7 @@ export async function createNode({ home, command }: NodeOptions, deps: NodeDeps 
       memoryByteCountMax: memoryBytes,
       cacheByteCountMax: cacheBytes,
       threadCount,
+      onThreadLeftBehind,
     }),
   );
   const temporaryFolder = () => createTemporaryFolder(temporaryRoot);

@@ -275,6 +275,14 @@ describe.each(['alone', 'through the node that holds the home'] as const)('comma
     expectError(await result, 'CANCELLED');
     expect(rowsOf(await granary(['query', 'SELECT 1 AS one', '--json']))).toEqual([{ one: 1 }]);
   });
+
+  test('Ctrl-C ends a command also within a call of the engine that goes on for minutes', async () => {
+    const sql = "SELECT levenshtein(repeat('a', 400000), repeat('b', 400000)) AS d";
+    const { child, result } = spawnGranary(home, ['query', sql], { byLauncher: true });
+    setTimeout(() => child.kill('SIGINT'), 4000);
+    expectError(await result, 'CANCELLED');
+    expect(rowsOf(await granary(['query', 'SELECT 1 AS one', '--json']))).toEqual([{ one: 1 }]);
+  });
 });
 
 describe('damage', () => {

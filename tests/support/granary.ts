@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../../core/node/cli.ts', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../../bin/granary.mjs', import.meta.url));
 
 export interface CommandResult {
   readonly exitCode: number | null;
@@ -24,8 +25,8 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-function launch(words: readonly string[], home: string, cwd?: string): ChildProcess {
-  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, ...words], {
+function launch(words: readonly string[], home: string, cwd?: string, script = CLI): ChildProcess {
+  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, ...words], {
     env: { ...process.env, GRANARY_HOME: home, NO_COLOR: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
@@ -48,8 +49,9 @@ export function runGranary(
 export function spawnGranary(
   home: string,
   words: readonly string[],
+  options: { readonly byLauncher?: boolean } = {},
 ): { child: ChildProcess; result: Promise<CommandResult> } {
-  const child = launch(words, home);
+  const child = launch(words, home, undefined, options.byLauncher ? LAUNCHER : CLI);
   child.stdin!.on('error', () => undefined);
   return { child, result: resultOf(child) };
 }

@@ -21,6 +21,8 @@ export interface Invocation {
   readonly signal: AbortSignal;
   /** Opens the home, or connects to the node that holds it; opened once, closed by the caller of the command. */
   client(): Promise<Client>;
+  /** To be handed to a node that the command opens itself. */
+  readonly onThreadLeftBehind: () => void;
 }
 
 /** One command of the command line. */

@@ -3,7 +3,7 @@ import { createHttpClient } from '#core/api/adapters/http-client.ts';
 import { type Client, createLocalClient } from '#core/api/index.ts';
 import { GranaryError, isGranaryError } from '#core/kernel/index.ts';
 import { createNodeFileSystem } from '#core/platform/index.ts';
-import { createNode } from '../create-node.ts';
+import { createNode, type NodeOptions } from '../create-node.ts';
 import { type Holder, readHolder } from '../holder.ts';
 
 const DEVICE_INFO = `granary-cli/${VERSION}`;
@@ -12,9 +12,10 @@ const DEVICE_INFO = `granary-cli/${VERSION}`;
  * Opens the home for one command, or connects to the node that holds it. Errors: those of {@link createNode};
  * `HOME_LOCKED`, naming the holder, when that one serves no API.
  */
-export async function openClient(home: string, command: string): Promise<Client> {
+export async function openClient(options: NodeOptions): Promise<Client> {
+  const { home } = options;
   try {
-    const node = await createNode({ home, command });
+    const node = await createNode(options);
     const local = createLocalClient(node.registry, { ...node.owner, deviceInfo: DEVICE_INFO });
     return {
       call: (operation, input, options) => local.call(operation, input, options),

@@ -39,7 +39,7 @@ export const startCommand: Command = {
     const { home, options, terminal, json } = invocation;
     const once = flagOption(options, 'once');
     const port = integerOption(options, 'port', 0, 65_535);
-    await using node = await openNode(home, once);
+    await using node = await openNode(invocation, once);
     const client = createLocalClient(node.registry, { ...node.owner, deviceInfo: `granary/${VERSION}` });
     if (!json) terminal.line(`Granary ${VERSION}, home ${home}`);
     if (node.isNew) await ingestSample(client, invocation);
@@ -48,9 +48,9 @@ export const startCommand: Command = {
   },
 };
 
-async function openNode(home: string, once: boolean): Promise<LakeNode> {
+async function openNode({ home, onThreadLeftBehind }: Invocation, once: boolean): Promise<LakeNode> {
   try {
-    return await createNode({ home, command: once ? 'granary start --once' : 'granary start' });
+    return await createNode({ home, command: once ? 'granary start --once' : 'granary start', onThreadLeftBehind });
   } catch (error) {
     if (!isGranaryError(error, 'HOME_LOCKED')) throw error;
     const holder = await readHolder(createNodeFileSystem(), home);

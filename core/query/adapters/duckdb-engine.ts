@@ -23,13 +23,19 @@ export const QUERIES_OPEN_MAX = 3;
 /** A query that has not ended so long after it was cancelled is given up, and with it the thread it runs on. */
 export const CANCEL_MILLISECONDS_MAX = 5000;
 
-/** How long closing waits for the queries that still run. */
-export const CLOSE_MILLISECONDS_MAX = 5000;
+/** How long closing waits for the queries that still run; they were told to stop, and somebody waits at a prompt. */
+export const CLOSE_MILLISECONDS_MAX = 1500;
 
 /** So long after the first query, when there is nothing to do, the engine is warmed for the next ones. */
 const IDLE_MILLISECONDS = 50;
 
-export type DuckdbEngineOptions = EngineThreadData;
+export interface DuckdbEngineOptions extends EngineThreadData {
+  /**
+   * Called by closing when a thread is still within a call of the engine that nothing can stop. The process then does not
+   * end by itself before the call does.
+   */
+  readonly onThreadLeftBehind?: (() => void) | undefined;
+}
 
 export interface DuckdbEngine extends QueryEngine {
   /** The rows as one Parquet file with zstd, in chunks. What Parquet has no type for is written as text. */
@@ -50,9 +56,10 @@ export interface DuckdbEngine extends QueryEngine {
  * DuckDB behind the port: on a thread of its own, started by the first query, in a fresh database for each query that
  * can open no file and change no setting. A thread that dies fails its queries and is replaced by the next one.
  */
-export function createDuckdbEngine(options: DuckdbEngineOptions): DuckdbEngine {
+export function createDuckdbEngine({ onThreadLeftBehind, ...options }: DuckdbEngineOptions): DuckdbEngine {
   const slots = createSlots(QUERIES_OPEN_MAX);
   const closing = new AbortController();
+  const retired = new Set<EngineThread>();
   let thread: EngineThread | undefined;
   let warming: NodeJS.Timeout | undefined;
 
@@ -76,6 +83,7 @@ export function createDuckdbEngine(options: DuckdbEngineOptions): DuckdbEngine {
       const onStuck = () => {
         if (thread === own) thread = undefined;
         own.retire();
+        retired.add(own);
         release();
       };
       const channel = openWorkChannel({
@@ -148,6 +156,7 @@ export function createDuckdbEngine(options: DuckdbEngineOptions): DuckdbEngine {
       clearTimeout(warming);
       closing.abort(new GranaryError('CANCELLED', 'The engine was closed.'));
       await thread?.close(CLOSE_MILLISECONDS_MAX);
+      if ([...retired, ...(thread ? [thread] : [])].some(({ hasEnded }) => !hasEnded)) onThreadLeftBehind?.();
     },
   };
   return engine;

@@ -12,6 +12,8 @@ export interface EngineThread {
   retire(): void;
   /** Lets it finish, and waits at most `milliseconds`. */
   close(milliseconds: number): Promise<void>;
+  /** False while it runs, also when it was given up. */
+  readonly hasEnded: boolean;
 }
 
 const WORKER_URL = new URL('./duckdb.worker.ts', import.meta.url);
@@ -25,6 +27,7 @@ export function startEngineThread(data: EngineThreadData): EngineThread {
   worker.unref();
   const death = Promise.withResolvers<never>();
   const ended = Promise.withResolvers<void>();
+  let hasEnded = false;
   death.promise.catch(() => undefined);
   worker.on('error', (cause) => {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -32,6 +35,7 @@ export function startEngineThread(data: EngineThreadData): EngineThread {
   });
   worker.on('exit', () => {
     death.reject(new GranaryError('QUERY_FAILED', "The engine's thread ended during the query."));
+    hasEnded = true;
     ended.resolve();
   });
   return {
@@ -43,6 +47,9 @@ export function startEngineThread(data: EngineThreadData): EngineThread {
     },
     retire() {
       worker.postMessage({ kind: 'close' } satisfies EngineOrder);
+    },
+    get hasEnded() {
+      return hasEnded;
     },
     async close(milliseconds) {
       worker.ref();
