@@ -9,7 +9,7 @@ interface Check {
   readonly args: () => readonly string[];
 }
 
-const FOLDERS = ['core', 'sync', 'migrations', 'scripts', 'tests'];
+const FOLDERS = ['core', 'sync', 'migrations', 'renderer', 'scripts', 'tests'];
 
 const checks: readonly Check[] = [
   { name: 'format', args: () => [toolProgram('oxfmt'), '--check'] },

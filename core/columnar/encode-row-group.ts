@@ -3,6 +3,7 @@ import { GranaryError } from '#core/kernel/index.ts';
 import { arrowDataOf } from './arrow-data.ts';
 import { fieldToJson } from './arrow-json.ts';
 import { columnChecksum } from './column-checksum.ts';
+import { pictureUnit } from './column-picture.ts';
 import { columnValuesOf, type ColumnValues } from './column-values.ts';
 import { concatData } from './concat-data.ts';
 import { decodeColumn, type DecodedColumn } from './decode-column.ts';
@@ -75,7 +76,8 @@ function encodeChunk(type: DataType, data: Data): EncodedChunk {
   const { unit, method, mapping, description, stored } = encoded;
   const encoding = { method, mapping, ...description };
   const checksum = verify(type, column, encoded);
-  return { byteCount: unit.length, encoding, statistics: statisticsOf(type, stored), checksum, unit };
+  const statistics = statisticsOf(type, stored);
+  return { byteCount: unit.length, encoding, statistics, checksum, unit, picture: pictureUnit(data, unit.length) };
 }
 
 function columnOf(type: DataType, data: Data): ColumnValues {

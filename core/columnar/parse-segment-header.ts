@@ -1,14 +1,12 @@
 import type { ByteSource } from '#core/platform/ports.ts';
-import { GranaryError } from '#core/kernel/index.ts';
+import { type AbortOptions, concatBytes, GranaryError, throwIfAborted } from '#core/kernel/index.ts';
 import { SEGMENT_HEADER_BYTES_MAX } from './limits.ts';
 import type { SegmentHeader } from './segment-header.ts';
 import { EBML, PREFIX_BYTES_MAX, readChildren, readPrefix } from './webm/ebml.ts';
 import { headerFromTags, type Tags } from './webm/header-json.ts';
+import { readTags, readText } from './webm/read-tags.ts';
 
 const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message);
-
-// Tag strings are compared byte by byte through a checksum: a byte order mark must not get lost.
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * The header of a segment from the first bytes of its file, or how many bytes are needed to get further. Pure. Errors:
@@ -53,48 +51,27 @@ export function parseSegmentHeader(prefix: Uint8Array, byteCount: number): Segme
 
 function checkDocType(bytes: Uint8Array, header: { start: number; end: number }): void {
   for (const child of readChildren(bytes, header)) {
-    if (child.id === EBML.docType && decode(bytes, child) === 'webm') return;
+    if (child.id === EBML.docType && readText(bytes, child) === 'webm') return;
   }
   throw invalid('The file is not a WebM file.');
 }
 
-function decode(bytes: Uint8Array, range: { start: number; end: number }): string {
-  try {
-    return decoder.decode(bytes.subarray(range.start, range.end));
-  } catch (error) {
-    throw new GranaryError('FORMAT_INVALID', 'A text of the header is not UTF-8.', {}, { cause: error });
-  }
-}
+/** Enough for the header of most small segments in one read, and little beside one chunk of a large one. */
+const FIRST_READ_BYTES = 16 * 1024;
 
-function readTags(bytes: Uint8Array, element: { start: number; end: number }): Tags {
-  const tags: [string, string][] = [];
-  for (const tag of readChildren(bytes, element)) {
-    if (tag.id !== EBML.tag) continue;
-    for (const simple of readChildren(bytes, tag)) {
-      if (simple.id !== EBML.simpleTag) continue;
-      let name = '';
-      let text = '';
-      for (const part of readChildren(bytes, simple)) {
-        if (part.id === EBML.tagName) name = decode(bytes, part);
-        if (part.id === EBML.tagString) text = decode(bytes, part);
-      }
-      tags.push([name, text]);
-    }
-  }
-  return tags;
-}
-
-/** Enough for the header of most segments in one read. */
-const FIRST_READ_BYTES = 64 * 1024;
-
-/** Reads the header of a segment file. Errors: those of {@link parseSegmentHeader}, `IO_FAILED`. */
-export async function readSegmentHeader(source: ByteSource): Promise<SegmentHeader> {
-  let count = Math.min(FIRST_READ_BYTES, source.byteCount);
+/**
+ * Reads the header of a segment file and little more: at most the greater of 16 KiB and twice the header. Errors: those
+ * of {@link parseSegmentHeader}, `IO_FAILED`, `CANCELLED`.
+ */
+export async function readSegmentHeader(source: ByteSource, { signal }: AbortOptions = {}): Promise<SegmentHeader> {
+  let prefix = await source.read(0, Math.min(FIRST_READ_BYTES, source.byteCount), { signal });
   for (;;) {
-    const result = parseSegmentHeader(await source.read(0, count), source.byteCount);
+    throwIfAborted(signal);
+    const result = parseSegmentHeader(prefix, source.byteCount);
     if (!('needByteCount' in result)) return result;
-    if (result.needByteCount <= count) throw invalid('The file ends early.');
+    if (result.needByteCount <= prefix.length) throw invalid('The file ends early.');
     // Doubling keeps the number of reads small whatever the header says of its elements.
-    count = Math.min(Math.max(result.needByteCount, count * 2), source.byteCount);
+    const end = Math.min(Math.max(result.needByteCount, prefix.length * 2), source.byteCount);
+    prefix = concatBytes([prefix, await source.read(prefix.length, end - prefix.length, { signal })]);
   }
 }

@@ -42,6 +42,8 @@ export interface SegmentHeader {
 /** A chunk that has no place in a file yet. */
 export interface EncodedChunk extends Omit<ChunkHeader, 'offset'> {
   readonly unit: Uint8Array;
+  /** A second temporal unit, for players alone: the column as a picture. */
+  readonly picture?: Uint8Array | undefined;
 }
 
 /** One row group, encoded and verified. Holds plain data only, so that it can be sent between threads. */

@@ -24,7 +24,9 @@ test('mediabunny reads one named track per column, whose packets are the units',
     expect(track.codedWidth).toBe(Math.max(...sizes.map((size) => size.width)));
     expect(track.codedHeight).toBe(Math.max(...sizes.map((size) => size.height)));
     const packets = [];
-    for await (const packet of new EncodedPacketSink(track).packets()) packets.push(packet);
+    // A picture for players stands a millisecond after its chunk.
+    for await (const packet of new EncodedPacketSink(track).packets())
+      if (Number.isInteger(packet.timestamp)) packets.push(packet);
     expect(packets).toHaveLength(3);
     for (const [rowGroup, packet] of packets.entries()) {
       expect(packet.type).toBe('key');

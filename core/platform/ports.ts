@@ -115,8 +115,11 @@ export interface SqlDatabase extends SqlConnection {
 /** Bytes that can be read at any place: a file, a blob, a range of a remote object. */
 export interface ByteSource {
   readonly byteCount: number;
-  /** Reads exactly `byteCount` bytes at `offset`. Errors: `IO_FAILED`, also when the range goes past the end. */
-  read(offset: number, byteCount: number): Promise<Uint8Array>;
+  /**
+   * Reads exactly `byteCount` bytes at `offset`. Errors: `IO_FAILED`, also when the range goes past the end; `CANCELLED`
+   * where a read can take long.
+   */
+  read(offset: number, byteCount: number, options?: AbortOptions): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

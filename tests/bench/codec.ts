@@ -7,6 +7,7 @@ import {
 } from '#core/columnar/av1/index.ts';
 import { decodeByStandard } from '#core/columnar/testing/standard-av1-decoder.ts';
 import { seededRandom } from '#core/columnar/testing/seeded-random.ts';
+import { measureInChromium } from './codec-in-chromium.ts';
 import { type Benchmark, type Measurement, ratio, reported } from './measure.ts';
 
 const SYMBOLS = 1 << 20;
@@ -78,6 +79,6 @@ export const codecBenchmark: Benchmark = {
         reported(`${name}, encoded and decoded`, `${encode.toFixed(0)} and ${decode.toFixed(0)} M/s`),
       );
     }
-    return measurements;
+    return [...measurements, ...(await measureInChromium())];
   },
 };

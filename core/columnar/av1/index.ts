@@ -7,7 +7,15 @@ export type { Bin } from './bins.ts';
 export { releaseCodec } from './codec-instance.ts';
 export { decodeIntegerUnit, type DecodedIntegers } from './decode-integers.ts';
 export { encodeIntegerUnit, type IntegerDescription, type IntegerHints, type IntegerUnit } from './encode-integers.ts';
+export {
+  createFrameDecoder,
+  type FrameDecoder,
+  type FrameDecoderName,
+  type FrameDecoderSupport,
+  probeFrameDecoders,
+} from './frame-decoder.ts';
 export type { Predictor, Ranker } from './integer-header.ts';
+export type { Luma } from './luma.ts';
 export { readMetadata } from './metadata.ts';
 export {
   decodePalette,

@@ -58,6 +58,9 @@ export const EBML = {
   cluster: 0x1f43b675,
   timestamp: 0xe7,
   simpleBlock: 0xa3,
+  blockGroup: 0xa0,
+  block: 0xa1,
+  contentEncodings: 0x6d80,
 } as const;
 
 /** An unsigned integer; `width` bytes when given, so that its value can be filled in after measuring. */
@@ -174,18 +177,33 @@ export const PREFIX_BYTES_MAX = 12;
  * which our files never have.
  */
 export function readPrefix(bytes: Uint8Array, offset: number): ElementRange {
+  const range = readOpenPrefix(bytes, offset);
+  if (range.end === Number.POSITIVE_INFINITY) throw damaged('an element has an unknown size');
+  return range;
+}
+
+/** The same for files of other programs: an element of unknown size ends at infinity. Errors: `FORMAT_INVALID`. */
+export function readOpenPrefix(bytes: Uint8Array, offset: number): ElementRange {
   const first = bytes[offset] ?? 0;
   const idBytes = Math.clz32(first) - 23;
   if (idBytes > 4) throw damaged('an element has no id');
   let id = 0;
   for (let i = 0; i < idBytes; i++) id = id * 256 + (bytes[offset + i] ?? 0);
-  const sizeAt = offset + idBytes;
-  const width = Math.clz32(bytes[sizeAt] ?? 0) - 23;
-  if (width > 8 || sizeAt + width > bytes.length) throw damaged('an element has no size');
-  let size = bytes[sizeAt]! & (0xff >> width);
-  for (let i = 1; i < width; i++) size = size * 256 + bytes[sizeAt + i]!;
-  if (size >= 2 ** (7 * width) - 1 || !Number.isSafeInteger(size)) throw damaged('an element has an unknown size');
-  return { id, start: sizeAt + width, end: sizeAt + width + size };
+  const start = offset + idBytes;
+  const { value: size, width } = readSize(bytes, start);
+  if (size === undefined) return { id, start: start + width, end: Number.POSITIVE_INFINITY };
+  return { id, start: start + width, end: start + width + size };
+}
+
+/** A variable-size integer, undefined when all its bits are ones: unknown. Errors: `FORMAT_INVALID`. */
+export function readSize(bytes: Uint8Array, offset: number): { value: number | undefined; width: number } {
+  const width = Math.clz32(bytes[offset] ?? 0) - 23;
+  if (width > 8 || offset + width > bytes.length) throw damaged('an element has no size');
+  let value = bytes[offset]! & (0xff >> width);
+  for (let i = 1; i < width; i++) value = value * 256 + bytes[offset + i]!;
+  if (value >= 2 ** (7 * width) - 1) return { value: undefined, width };
+  if (!Number.isSafeInteger(value)) throw damaged('an element is too large');
+  return { value, width };
 }
 
 /** The children of a master element that is there whole. Errors: `FORMAT_INVALID`. */

@@ -124,6 +124,31 @@ function parseJson(text: string): unknown {
  * @param byteCount of the file; every chunk must lie inside
  */
 export function headerFromTags(tags: Tags, firstCluster: number, byteCount: number): SegmentHeader {
+  const own = checkTags(tags);
+  if (own.get(TAG_CLUSTERS) !== offsetText(firstCluster)) {
+    throw invalid('The rows of the segment do not start where its header says: it is damaged or was remuxed.');
+  }
+  return headerOf(own, firstCluster, byteCount);
+}
+
+/**
+ * The same for a file whose clusters were moved, and its tags reordered: ffmpeg moves the last one to the front each time
+ * it copies. The offsets are those that the chunks once had.
+ */
+export function headerOfMovedTags(tags: Tags): SegmentHeader {
+  const own = checkTags(tags.toSorted(([a], [b]) => tagRank(a) - tagRank(b)));
+  return headerOf(own, Number(own.get(TAG_CLUSTERS)), Number.POSITIVE_INFINITY);
+}
+
+/** The place of a tag in the order in which they are written. */
+function tagRank(name: string): number {
+  const index = [TAG_FORMAT, TAG_CLUSTERS, TAG_SCHEMA].indexOf(name);
+  if (index >= 0) return index;
+  return name.startsWith(TAG_ROW_GROUP) ? 3 + Number(name.slice(TAG_ROW_GROUP.length)) : Number.MAX_SAFE_INTEGER;
+}
+
+/** Our own tags by name, in order: of a version that is known, and intact. */
+function checkTags(tags: Tags): ReadonlyMap<string, string> {
   const byName = new Map(tags);
   const version = byName.get(TAG_FORMAT);
   if (version === undefined) throw invalid('The file is a WebM, but not a Granary segment.');
@@ -135,11 +160,14 @@ export function headerFromTags(tags: Tags, firstCluster: number, byteCount: numb
   }
   const own = tags.filter(([name]) => name.startsWith('GRANARY_') && name !== TAG_CHECKSUM);
   if (checksumOfTags(own) !== byName.get(TAG_CHECKSUM)) throw invalid('The header of the segment is damaged.');
-  if (byName.get(TAG_CLUSTERS) !== offsetText(firstCluster)) {
-    throw invalid('The rows of the segment do not start where its header says: it is damaged or was remuxed.');
-  }
-  const schema = schemaFromJson(parseJson(byName.get(TAG_SCHEMA) ?? ''));
-  const groupTags = own.filter(([name]) => name.startsWith(TAG_ROW_GROUP));
+  const unique = new Map(own);
+  if (unique.size < own.length) throw invalid('The header of the segment names something twice.');
+  return unique;
+}
+
+function headerOf(own: ReadonlyMap<string, string>, firstCluster: number, byteCount: number): SegmentHeader {
+  const schema = schemaFromJson(parseJson(own.get(TAG_SCHEMA) ?? ''));
+  const groupTags = [...own].filter(([name]) => name.startsWith(TAG_ROW_GROUP));
   if (schema.fields.length > COLUMNS_MAX || groupTags.length > ROW_GROUPS_MAX)
     throw invalid('The segment is too large.');
   let end = firstCluster;

@@ -18,6 +18,9 @@ import { codecPrivate, readSequenceSize, type SequenceSize } from './sequence-si
 const ROW_GROUP_DURATION_MS = 1000;
 const NANOSECONDS_PER_MS = 1_000_000;
 
+/** A picture takes the place of its chunk's frame after so little that players show nothing else. Milliseconds. */
+const PICTURE_TIME_MS = 1;
+
 /** Positions are written with a fixed width, so that the header can be measured before they are known. */
 const POSITION_BYTES = 6;
 
@@ -153,7 +156,9 @@ function tracksElement(schema: Schema, rowGroups: readonly EncodedRowGroup[]): E
         uint(EBML.trackUid, column + 1),
         uint(EBML.trackType, TRACK_TYPE_VIDEO),
         uint(EBML.flagLacing, 0),
-        uint(EBML.defaultDuration, ROW_GROUP_DURATION_MS * NANOSECONDS_PER_MS),
+        ...(rowGroups.some((group) => group.chunks[column]!.picture)
+          ? []
+          : [uint(EBML.defaultDuration, ROW_GROUP_DURATION_MS * NANOSECONDS_PER_MS)]),
         { id: EBML.name, data: field.name },
         { id: EBML.language, data: 'und' },
         { id: EBML.codecId, data: 'V_AV1' },
@@ -173,9 +178,10 @@ function tracksElement(schema: Schema, rowGroups: readonly EncodedRowGroup[]): E
 }
 
 function cuesElement({ clusters }: Layout, firstCluster: number): Element {
+  const cued = clusters.filter(({ blocks }) => blocks.length > 0);
   return {
     id: EBML.cues,
-    data: clusters.map(({ offset, blocks }, rowGroup) => ({
+    data: cued.map(({ offset, blocks }, rowGroup) => ({
       id: EBML.cuePoint,
       data: [
         uint(EBML.cueTime, rowGroup * ROW_GROUP_DURATION_MS),
@@ -215,6 +221,12 @@ const timestampElement = (rowGroup: number): Element => uint(EBML.timestamp, row
 
 /** Places every block; blocks inside a cluster count from the start of its content. */
 function layOut(rowGroups: readonly EncodedRowGroup[]): Layout {
+  // ffmpeg takes a file without a cluster for one that was cut off: a table without rows has an empty one.
+  if (rowGroups.length === 0) {
+    const byteCount = elementByteCount(timestampElement(0));
+    const clusters = [{ offset: 0, byteCount, blocks: [] }];
+    return { rowGroups: [], clusters, byteCount: prefixByteCount(EBML.cluster, byteCount) + byteCount };
+  }
   let end = 0;
   const clusters: Layout['clusters'][number][] = [];
   const headers = rowGroups.map((group, index): RowGroupHeader => {
@@ -226,6 +238,11 @@ function layOut(rowGroups: readonly EncodedRowGroup[]): Layout {
       blocks.push(at);
       at += prefixByteCount(EBML.simpleBlock, blockByteCount) + blockByteCount;
       units.push(at - chunk.unit.length);
+    });
+    group.chunks.forEach(({ picture }, column) => {
+      if (!picture) return;
+      const blockByteCount = blockHeaderByteCount(column + 1) + picture.length;
+      at += prefixByteCount(EBML.simpleBlock, blockByteCount) + blockByteCount;
     });
     const content = end + prefixByteCount(EBML.cluster, at);
     clusters.push({ offset: end, byteCount: at, blocks });
@@ -251,15 +268,24 @@ function writeClusters(
   { clusters }: Layout,
 ): void {
   let at = firstCluster;
-  rowGroups.forEach((group, index) => {
-    at = writePrefix(bytes, at, EBML.cluster, clusters[index]!.byteCount);
+  clusters.forEach(({ byteCount }, index) => {
+    at = writePrefix(bytes, at, EBML.cluster, byteCount);
     at = writeElements(bytes, at, [timestampElement(index)]);
-    group.chunks.forEach(({ unit }, column) => {
-      at = writePrefix(bytes, at, EBML.simpleBlock, blockHeaderByteCount(column + 1) + unit.length);
-      at = writeSize(bytes, at, column + 1);
-      bytes.set([0, 0, FLAG_KEYFRAME], at);
-      bytes.set(unit, at + 3);
-      at += 3 + unit.length;
+    const chunks = rowGroups[index]?.chunks ?? [];
+    chunks.forEach(({ unit }, column) => {
+      at = writeBlock(bytes, at, column + 1, 0, unit);
+    });
+    chunks.forEach(({ picture }, column) => {
+      if (picture) at = writeBlock(bytes, at, column + 1, PICTURE_TIME_MS, picture);
     });
   });
+}
+
+/** Writes a SimpleBlock of one key frame; returns where it ends. */
+function writeBlock(bytes: Uint8Array, offset: number, track: number, time: number, unit: Uint8Array): number {
+  let at = writePrefix(bytes, offset, EBML.simpleBlock, blockHeaderByteCount(track) + unit.length);
+  at = writeSize(bytes, at, track);
+  bytes.set([0, time, FLAG_KEYFRAME], at);
+  bytes.set(unit, at + 3);
+  return at + 3 + unit.length;
 }
