@@ -57,7 +57,12 @@ export function arrowDataOf(type: DataType, column: StoredColumn, options: { dic
 
 function packBits(bytes: Uint8Array): Uint8Array {
   const bits = new Uint8Array((bytes.length + 7) >> 3);
-  for (let row = 0; row < bytes.length; row++) bits[row >> 3]! |= bytes[row]! << (row & 7);
+  let seen = 0;
+  for (let row = 0; row < bytes.length; row++) {
+    bits[row >> 3]! |= bytes[row]! << (row & 7);
+    seen |= bytes[row]!;
+  }
+  if (seen > 1) throw new GranaryError('FORMAT_INVALID', 'A boolean is neither 0 nor 1.');
   return bits;
 }
 

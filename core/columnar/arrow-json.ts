@@ -121,20 +121,32 @@ const typeSchema: z.ZodType<TypeJson> = z.lazy(() =>
       child: fieldSchema,
     }),
     z.object({ name: z.literal('struct'), children: z.array(fieldSchema) }),
-    z.object({ name: z.literal('map'), keysSorted: z.boolean(), child: fieldSchema }),
-    z.object({
-      name: z.literal('union'),
-      mode: z.enum(UNION_MODES),
-      typeIds: z.array(z.int().min(0).max(127)),
-      children: z.array(fieldSchema),
-    }),
-    z.object({
-      name: z.literal('dictionary'),
-      id: z.int(),
-      ordered: z.boolean(),
-      index: typeSchema,
-      value: typeSchema,
-    }),
+    z
+      .object({ name: z.literal('map'), keysSorted: z.boolean(), child: fieldSchema })
+      .refine(
+        ({ child: { type } }) => type.name === 'struct' && type.children.length === 2,
+        'A map has keys and values.',
+      ),
+    z
+      .object({
+        name: z.literal('union'),
+        mode: z.enum(UNION_MODES),
+        typeIds: z.array(z.int().min(0).max(127)),
+        children: z.array(fieldSchema),
+      })
+      .refine(
+        ({ typeIds, children }) => typeIds.length === children.length && new Set(typeIds).size === typeIds.length,
+        'A union has a type id of its own for each child.',
+      ),
+    z
+      .object({
+        name: z.literal('dictionary'),
+        id: z.int(),
+        ordered: z.boolean(),
+        index: typeSchema,
+        value: typeSchema,
+      })
+      .refine(({ index }) => index.name === 'int' || index.name === 'uint', 'The index of a dictionary is an integer.'),
   ]),
 );
 
@@ -305,7 +317,12 @@ export function schemaFromJson(json: unknown): Schema {
       `The schema is malformed at ${issue?.path.join('.') ?? ''}: ${issue?.message}`,
     );
   }
-  return new Schema(parsed.data.fields.map(fieldFromJson), new Map(parsed.data.metadata ?? []));
+  try {
+    return new Schema(parsed.data.fields.map(fieldFromJson), new Map(parsed.data.metadata ?? []));
+  } catch (error) {
+    // Arrow refuses two different dictionaries of one id.
+    throw new GranaryError('FORMAT_INVALID', `The schema is malformed: ${String(error)}`, {}, { cause: error });
+  }
 }
 
 /** Nesting of plain JSON; stops counting once far past what a schema may have. */

@@ -80,7 +80,7 @@ export class ByteReader {
     for (let scale = 1; ; scale *= 128) {
       const byte = this.byte();
       value += (byte & 127) * scale;
-      if (value > Number.MAX_SAFE_INTEGER)
+      if (value > Number.MAX_SAFE_INTEGER || scale > Number.MAX_SAFE_INTEGER)
         throw new GranaryError('FORMAT_INVALID', 'A number of a chunk is too large.');
       if (byte < 128) return value;
     }

@@ -1,5 +1,6 @@
 import { GranaryError } from '#core/kernel/index.ts';
 import { ByteReader, ByteWriter } from './byte-io.ts';
+import { checkExpansion, expansionMax } from './expansion.ts';
 import { ROW_GROUP_ROWS_MAX, SECTION_BYTES_MAX } from './limits.ts';
 import { zstd } from './zstd.ts';
 
@@ -27,6 +28,7 @@ export const SECTION_KINDS = {
   exceptionBytes: 8,
 } as const;
 export type SectionKind = keyof typeof SECTION_KINDS;
+const KNOWN_KINDS: ReadonlySet<number> = new Set(Object.values(SECTION_KINDS));
 
 const CODING_RAW = 0;
 const CODING_ZSTD = 1;
@@ -58,11 +60,12 @@ export interface Section {
   readonly rawByteCount: number | undefined;
 }
 
-/** A section with its bytes as they are or through zstd, whichever is smaller. */
+/** A section with its bytes as they are or through zstd, whichever is smaller and accepted by readers. */
 export function makeSection(kind: SectionKind, bytes: Uint8Array): Section {
   if (bytes.length >= COMPRESSED_SECTION_BYTES_MIN) {
     const compressed = zstd().compress(bytes);
-    if (compressed.length < bytes.length) return { kind, stored: compressed, rawByteCount: bytes.length };
+    if (compressed.length < bytes.length && bytes.length <= expansionMax(compressed.length))
+      return { kind, stored: compressed, rawByteCount: bytes.length };
   }
   return { kind, stored: bytes, rawByteCount: undefined };
 }
@@ -96,8 +99,12 @@ export interface ChunkMetadata {
 
 const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message);
 
-/** Reads what {@link writeChunkMetadata} wrote. Errors: `FORMAT_INVALID`. */
-export function readChunkMetadata(bytes: Uint8Array): ChunkMetadata {
+/**
+ * Reads what {@link writeChunkMetadata} wrote. Errors: `FORMAT_INVALID`, `LIMIT_EXCEEDED`.
+ *
+ * @param expandedBytesMax the most that one section may expand to, if less than what the format allows
+ */
+export function readChunkMetadata(bytes: Uint8Array, expandedBytesMax?: number): ChunkMetadata {
   const reader = new ByteReader(bytes);
   const mapping = MAPPINGS[reader.byte()];
   if (!mapping) throw invalid('A chunk has an unknown mapping.');
@@ -112,7 +119,7 @@ export function readChunkMetadata(bytes: Uint8Array): ChunkMetadata {
   const parameterCount = reader.number();
   if (parameterCount > PARAMETERS_MAX) throw invalid('A chunk has too many parameters.');
   const parameters = Array.from({ length: parameterCount }, () => reader.number());
-  const sections = readSections(reader);
+  const sections = readSections(reader, expandedBytesMax);
   return {
     head: { mapping, rowCount, nullCount, streamCount, base, divisor, parameters },
     section(kind) {
@@ -123,7 +130,7 @@ export function readChunkMetadata(bytes: Uint8Array): ChunkMetadata {
   };
 }
 
-function readSections(reader: ByteReader): Map<number, Omit<Section, 'kind'>> {
+function readSections(reader: ByteReader, expandedBytesMax: number | undefined): Map<number, Omit<Section, 'kind'>> {
   const sections = new Map<number, Omit<Section, 'kind'>>();
   while (!reader.done) {
     const kind = reader.byte();
@@ -132,6 +139,8 @@ function readSections(reader: ByteReader): Map<number, Omit<Section, 'kind'>> {
     if (coding !== CODING_RAW && coding !== CODING_ZSTD) throw invalid('A section of a chunk has an unknown coding.');
     const rawByteCount = coding === CODING_ZSTD ? reader.number() : undefined;
     if ((rawByteCount ?? 0) > SECTION_BYTES_MAX) throw invalid('A section of a chunk is too large.');
+    checkExpansion(rawByteCount ?? 0, expansionMax(storedByteCount, expandedBytesMax));
+    if (!KNOWN_KINDS.has(kind)) throw invalid('A section of a chunk is of an unknown kind.');
     if (sections.has(kind)) throw invalid('A chunk has two sections of one kind.');
     sections.set(kind, { stored: reader.bytes(storedByteCount), rawByteCount });
   }

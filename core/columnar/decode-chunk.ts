@@ -1,5 +1,5 @@
 import type { Data, DataType } from 'apache-arrow';
-import { GranaryError } from '#core/kernel/index.ts';
+import { GranaryError, isGranaryError } from '#core/kernel/index.ts';
 import { arrowDataOf } from './arrow-data.ts';
 import { matchesChecksum } from './column-checksum.ts';
 import { decodeColumn } from './decode-column.ts';
@@ -12,6 +12,11 @@ export interface DecodeOptions {
    * entries in ascending byte order and each used at least once. Other columns, and text stored otherwise, come in the type of the schema.
    */
   readonly dictionary?: boolean | undefined;
+  /**
+   * The most bytes that one section or the texts of the chunk may expand to; what the format allows when left out (see
+   * `EXPANDED_BYTES_FREE` and `EXPANSION_MAX`).
+   */
+  readonly expandedBytesMax?: number | undefined;
   /** Takes the values; memory of their own when left out. */
   readonly memory?: DecodeMemory | undefined;
 }
@@ -19,7 +24,7 @@ export interface DecodeOptions {
 /**
  * Decodes one column of one row group into an Arrow array of exactly the schema's type, and verifies its checksum.
  * Synchronous; runs in Node and in the browser. Errors: `SEGMENT_CORRUPT` with `column` and `rowGroup`, `UNSUPPORTED`
- * when no zstd is installed in this realm.
+ * when no zstd is installed in this realm, `LIMIT_EXCEEDED` when the caller's budget does not suffice.
  *
  * @param unit the bytes of the file from the chunk's `offset`, `byteCount` long
  */
@@ -47,12 +52,16 @@ export function decodeChunk(
   const type = field.type as DataType;
   try {
     const nullCount = chunk.encoding.mapping === 'arrow' ? 0 : chunk.statistics.nullCount;
-    const decoded = decodeColumn(type, unit, chunk.encoding, rowGroup.rowCount, nullCount, options.memory);
+    const { method, pixels } = chunk.encoding;
+    const encoding = { method, pixels, expandedBytesMax: options.expandedBytesMax };
+    const decoded = decodeColumn(type, unit, encoding, rowGroup.rowCount, nullCount, options.memory);
     if (!matchesChecksum(decoded, chunk.checksum)) throw corrupt('its values do not match their checksum.');
     return arrowDataOf(type, decoded.column, { dictionary: options.dictionary === true });
   } catch (error) {
     // Whatever a decoder throws on damaged bytes, a RangeError included, means one thing to the caller.
-    if (error instanceof GranaryError && ['SEGMENT_CORRUPT', 'UNSUPPORTED'].includes(error.code)) throw error;
+    if (isGranaryError(error, 'SEGMENT_CORRUPT') || isGranaryError(error, 'UNSUPPORTED')) throw error;
+    // No writer exceeds the limits of the format, but a caller's budget may be less.
+    if (isGranaryError(error, 'LIMIT_EXCEEDED') && options.expandedBytesMax !== undefined) throw error;
     throw corrupt(error instanceof Error ? error.message : String(error), error);
   }
 }

@@ -1,18 +1,21 @@
 import { DataType } from 'apache-arrow';
 import { GranaryError } from '#core/kernel/index.ts';
+import { isNested } from './arrow-json.ts';
 import type { DictionaryValues, StoredColumn } from './arrow-data.ts';
 import { countBits } from './bitmap.ts';
 import { ByteReader } from './byte-io.ts';
 import { type CarriedIntegers, toBytes, toInt64 } from './carried-integers.ts';
 import type { ChunkMetadata } from './chunk-format.ts';
-import { fixedWidth, type ColumnValues } from './column-values.ts';
+import { fixedWidth, isText, type ColumnValues } from './column-values.ts';
 import { type DecodeMemory, freshMemory } from './decode-memory.ts';
 import { decimalBytes } from './decimals.ts';
 import { joinBytes } from './byte-split.ts';
+import { checkExpansion, expansionMax } from './expansion.ts';
 import { readIntegers } from './integer-stream.ts';
+import { EXPANDED_BYTES_FREE, TEXT_BYTES_MAX } from './limits.ts';
 import { nestedFromIpc } from './nested.ts';
 import type { ChunkEncoding } from './segment-header.ts';
-import type { TextValues } from './text.ts';
+import { compareTexts, type TextValues } from './text.ts';
 import { viewAs } from './words.ts';
 
 /** A column read from its unit. */
@@ -24,8 +27,17 @@ export interface DecodedColumn {
 
 const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message);
 
+/** What the unit alone does not tell. */
+export interface ColumnEncoding {
+  readonly method: ChunkEncoding['method'];
+  readonly pixels?: unknown;
+  /** The most bytes that a section or the texts of the column may expand to, if less than what the format allows. */
+  readonly expandedBytesMax?: number | undefined;
+}
+
 /**
- * Reads a temporal unit. Errors: `FORMAT_INVALID`, `UNSUPPORTED` (no zstd in this realm), those of the AV1 codec.
+ * Reads a temporal unit. Errors: `FORMAT_INVALID`, `LIMIT_EXCEEDED` (see `expansionMax`), `UNSUPPORTED` (no zstd in this
+ * realm), those of the AV1 codec.
  *
  * @param rowCount of the row group; the unit must agree
  * @param nullCount of the chunk as the header tells it; the unit must agree
@@ -34,19 +46,36 @@ const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message)
 export function decodeColumn(
   type: DataType,
   unit: Uint8Array,
-  encoding: { readonly method: ChunkEncoding['method']; readonly pixels?: unknown },
+  encoding: ColumnEncoding,
   rowCount: number,
   nullCount: number,
   memory: DecodeMemory = freshMemory,
 ): DecodedColumn {
   const pixels = encoding.pixels === 'raw' ? 'raw' : 'rank';
-  const { metadata, integers } = readIntegers(unit, { method: encoding.method, pixels }, rowCount - nullCount, memory);
+  const { method, expandedBytesMax } = encoding;
+  const options = { method, pixels, expandedBytesMax } as const;
+  const { metadata, integers } = readIntegers(unit, options, rowCount - nullCount, memory);
   const { head } = metadata;
   if (head.rowCount !== rowCount || head.nullCount !== nullCount) throw invalid('A chunk disagrees with its header.');
   const validity = readValidity(metadata);
   const values = readValues(type, metadata, integers, memory);
   const column: StoredColumn = { rowCount, nullCount, validity, values };
+  checkExpansion(arrowByteCount(type, column), Math.min(expansionMax(unit.length, expandedBytesMax), TEXT_BYTES_MAX));
   return { column, nested: values.kind === 'nested' ? metadata.section('bytes') : undefined };
+}
+
+/** At least what the column takes as an Arrow array, where that is more than some bytes a row; else 0. */
+function arrowByteCount(type: DataType, { rowCount, values }: StoredColumn): number {
+  if (DataType.isFixedSizeBinary(type)) return rowCount * type.byteWidth;
+  if (values.kind !== 'dictionary' || DataType.isDictionary(type)) return 0;
+  const { codes, entries } = values;
+  let longest = 0;
+  for (let i = 1; i < entries.offsets.length; i++)
+    longest = Math.max(longest, entries.offsets[i]! - entries.offsets[i - 1]!);
+  if (codes.length * longest <= EXPANDED_BYTES_FREE / 16) return codes.length * longest;
+  let total = 0;
+  for (let i = 0; i < codes.length; i++) total += entries.offsets[codes[i]! + 1]! - entries.offsets[codes[i]!]!;
+  return total;
 }
 
 function readValidity({ head, section }: ChunkMetadata): Uint8Array | undefined {
@@ -73,7 +102,7 @@ function readValues(
   const valueCount = head.rowCount - head.nullCount;
   switch (head.mapping) {
     case 'none':
-      if (valueCount > 0) throw invalid('A chunk holds no values.');
+      if (valueCount > 0 || isNested(type)) throw invalid('A chunk holds no values.');
       return { kind: 'none' };
     case 'integer': {
       const width = fixedWidth(type);
@@ -91,12 +120,20 @@ function readValues(
       return { kind: 'fixed', width, bytes: split === 1 ? joinBytes(bytes, width) : bytes };
     }
     case 'dictionary':
+      requireText(type);
       return readDictionary(metadata, integers, memory);
     case 'text':
+      requireText(type);
       return readText(section('bytes') ?? new Uint8Array(0), integers, valueCount, memory);
     case 'arrow':
       return { kind: 'nested', data: nestedFromIpc(section('bytes') ?? new Uint8Array(0), type, head.rowCount) };
   }
+}
+
+/** Texts and binaries, and dictionaries of them. */
+function requireText(type: DataType): void {
+  if (!isText(DataType.isDictionary(type) ? (type.dictionary as DataType) : type))
+    throw invalid(`A chunk holds text instead of values of type ${type}.`);
 }
 
 function readDecimals(
@@ -149,6 +186,8 @@ function readDictionary(
   const lengths = new Int32Array(entryCount);
   for (let i = 0; i < entryCount; i++) lengths[i] = reader.number();
   const entries = textOf(lengths, section('entryBytes') ?? new Uint8Array(0));
+  for (let i = 1; i < entryCount; i++)
+    if (compareTexts(entries, i - 1, i) >= 0) throw invalid('The entries of a dictionary are not in order.');
   const order = readEntryOrder(section('entryOrder'), entryCount);
   const width = entryCount <= 2 ** 8 ? 1 : entryCount <= 2 ** 16 ? 2 : 4;
   const stored = codesOf(toBytes(integers, width, memory), width);

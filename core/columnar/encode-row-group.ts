@@ -1,5 +1,5 @@
 import { type Data, DataType, type RecordBatch } from 'apache-arrow';
-import { GranaryError } from '#core/kernel/index.ts';
+import { GranaryError, isGranaryError } from '#core/kernel/index.ts';
 import { arrowDataOf } from './arrow-data.ts';
 import { fieldToJson } from './arrow-json.ts';
 import { columnChecksum } from './column-checksum.ts';
@@ -90,7 +90,7 @@ function columnOf(type: DataType, data: Data): ColumnValues {
 
 /**
  * Decodes the unit the way a reader will, up to the Arrow array, and compares with what went in. Returns the checksum
- * of the decoded values. Errors: `CODEC_MISMATCH`.
+ * of the decoded values. Errors: `CODEC_MISMATCH`, `LIMIT_EXCEEDED` when it expands further than readers accept.
  */
 function verify(type: DataType, column: ColumnValues, { unit, method, description, stored }: EncodedColumn): string {
   const mismatch = (cause?: unknown) =>
@@ -104,7 +104,7 @@ function verify(type: DataType, column: ColumnValues, { unit, method, descriptio
   try {
     decoded = decodeColumn(type, unit, { method, ...description }, stored.rowCount, stored.nullCount);
   } catch (error) {
-    throw mismatch(error);
+    throw isGranaryError(error, 'LIMIT_EXCEEDED') ? error : mismatch(error);
   }
   if (!sameColumn(column, columnValuesOf(arrowDataOf(type, decoded.column)))) throw mismatch();
   return columnChecksum(decoded);

@@ -5,6 +5,14 @@ export { createWorkerRowGroupEncoder } from './adapters/worker-row-group-encoder
 export { encodeRowGroup } from './encode-row-group.ts';
 export type { EncodedSegment, EncodeSegmentsOptions } from './encode-segments.ts';
 export * from './limits.ts';
+export {
+  ANOMALY_SCORE,
+  type ColumnProfile,
+  DRIFT_SCORE,
+  DRIFT_SIGNALS,
+  profileColumn,
+  type RowGroupProfile,
+} from './profile-column.ts';
 export { createInlineRowGroupEncoder, type RowGroupEncoder } from './row-group-encoder.ts';
 export type { EncodedChunk, EncodedRowGroup } from './segment-header.ts';
 export { bytesSource, type ChunkFault } from './verify-segment.ts';

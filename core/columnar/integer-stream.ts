@@ -134,20 +134,27 @@ export interface ChunkIntegers {
   readonly integers: CarriedIntegers;
 }
 
+export interface IntegersOptions {
+  readonly method: Method;
+  readonly pixels?: PixelMapping | undefined;
+  /** The most bytes that one section may expand to, if less than what the format allows. */
+  readonly expandedBytesMax?: number | undefined;
+}
+
 /**
- * The integers of a chunk and its metadata. Errors: `FORMAT_INVALID` and those of the AV1 codec.
+ * The integers of a chunk and its metadata. Errors: `FORMAT_INVALID`, `LIMIT_EXCEEDED` and those of the AV1 codec.
  *
  * @param valueCount the rows of the chunk that are not null
  */
 export function readIntegers(
   unit: Uint8Array,
-  { method, pixels = 'rank' }: { method: Method; pixels?: PixelMapping | undefined },
+  { method, pixels = 'rank', expandedBytesMax }: IntegersOptions,
   valueCount: number,
   memory: DecodeMemory,
 ): ChunkIntegers {
   const into = method === 'integers' ? viewAs(memory.bytes(valueCount * 8), BigInt64Array) : undefined;
   const coded = into && decodeIntegerUnit(unit, valueCount, { into });
-  const metadata = readChunkMetadata(coded ? coded.metadata : readMetadata(unit));
+  const metadata = readChunkMetadata(coded ? coded.metadata : readMetadata(unit), expandedBytesMax);
   const { streamCount, base, divisor } = metadata.head;
   if (streamCount !== 0 && streamCount !== valueCount) {
     throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers than rows.');

@@ -37,5 +37,29 @@ export const TEXT_BYTES_MAX = 2 ** 31 - 1;
 /** Bytes that one section of a chunk may expand to; a reader refuses more before it allocates. */
 export const SECTION_BYTES_MAX = 2 ** 31 - 1;
 
+/**
+ * What a section, or the text of a column, may expand to whatever its file's size: twice the Arrow buffers of a row
+ * group, since rows are cut by their average size. Beyond that, see `EXPANSION_MAX`.
+ */
+export const EXPANDED_BYTES_FREE = 128 * 2 ** 20;
+
+/**
+ * How many times its stored bytes a section, or the text of a column, may expand to beyond `EXPANDED_BYTES_FREE`: zstd
+ * makes 2 GiB of 64 kB when forged, and hardly more than a hundredth of that ratio from data that somebody has.
+ */
+export const EXPANSION_MAX = 1024;
+
+/**
+ * What decoding a chunk takes for each of its rows at most, at any one time and besides what expands: the symbols and
+ * 64-bit integers, 32 bytes of the widest type before and after nulls are put in. A constant of 2^20 rows is 30 bytes.
+ */
+export const DECODED_BYTES_PER_ROW = 128;
+
+/**
+ * Tags of a file, row groups included; a file has a few from other programs. A tag can be three bytes and costs a
+ * hundred in memory.
+ */
+export const TAGS_MAX = ROW_GROUPS_MAX + 1000;
+
 /** Types may nest this deep; the reader recurses. */
 export const TYPE_DEPTH_MAX = 64;

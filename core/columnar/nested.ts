@@ -12,7 +12,10 @@ import {
 import { GranaryError } from '#core/kernel/index.ts';
 import { withType } from './arrow-data.ts';
 import { copyBits } from './bitmap.ts';
+import { checkIpc } from './check-ipc.ts';
+import { checkNested } from './check-nested.ts';
 import { validityOf } from './column-values.ts';
+import { expansionMax } from './expansion.ts';
 import { bytesOf, sameBytes } from './words.ts';
 
 /** One column as an Arrow IPC stream of one record batch, uncompressed. `data` must start at row 0. */
@@ -27,12 +30,15 @@ export function nestedToIpc(data: Data): Uint8Array {
 
 /** The column that {@link nestedToIpc} wrote, under the type of the schema. Errors: `FORMAT_INVALID`. */
 export function nestedFromIpc(bytes: Uint8Array, type: DataType, rowCount: number): Data {
+  checkIpc(bytes);
   const batches = [...RecordBatchReader.from(bytes)];
   const data = batches[0]?.data.children[0];
   if (batches.length !== 1 || !data || data.length !== rowCount || String(data.type) !== String(type)) {
     throw new GranaryError('FORMAT_INVALID', `A nested column does not hold ${rowCount} rows of ${type}.`);
   }
-  return withType(data, type);
+  const typed = withType(data, type);
+  checkNested(typed, expansionMax(bytes.length));
+  return typed;
 }
 
 const sameView = (

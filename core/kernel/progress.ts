@@ -7,7 +7,7 @@ export interface Progress {
   readonly done: number;
   /** Absent while the whole is not known. */
   readonly total?: number;
-  readonly unit: 'rows' | 'bytes' | 'segments' | 'files' | 'assets';
+  readonly unit: 'rows' | 'bytes' | 'segments' | 'files' | 'assets' | 'columns';
 }
 
 export type ReportProgress = (progress: Progress) => void;

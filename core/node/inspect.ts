@@ -1,19 +1,16 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
-import type { Catalog, RowStore, StorageFormat } from '#core/catalog/index.ts';
+import type { RowStore, StorageFormat } from '#core/catalog/index.ts';
 import { type ColumnInspection, inspectSegment, readSegmentHeader } from '#core/columnar/index.ts';
 import { bytesSource } from '#core/columnar/index.ts';
-import { concatBytes, GranaryError, type OperationContext, throwIfAborted } from '#core/kernel/index.ts';
-import type { FileSystem } from '#core/platform/ports.ts';
+import { concatBytes, GranaryError, type OperationContext } from '#core/kernel/index.ts';
 import type { InspectOutput } from './operations.ts';
+import { findSegments, readSegmentHeaders, type SegmentHeadersDeps } from './segment-headers.ts';
 
 /** A file that is inspected is held in memory; a segment is smaller than this by far. */
 export const INSPECT_FILE_BYTES_MAX = 2 ** 30;
 
-export interface InspectDeps {
-  readonly catalog: Catalog;
+export interface InspectDeps extends SegmentHeadersDeps {
   readonly stores: Readonly<Record<StorageFormat, RowStore>>;
-  readonly segmentPath: (segmentId: string) => string;
-  readonly files: FileSystem;
   /** Bytes of each column when the rows are written as Parquet with zstd. */
   readonly parquetBaseline: (
     schema: Schema,
@@ -23,30 +20,11 @@ export interface InspectDeps {
 }
 
 /** How each column of the asset's current version is stored. Errors: `ASSET_NOT_FOUND`, `UNSUPPORTED` for EDGE. */
-export async function inspectAsset(
-  deps: InspectDeps,
-  name: string,
-  { signal, report }: OperationContext,
-): Promise<InspectOutput> {
-  const asset = await deps.catalog.getAsset(name);
-  if (asset.storageFormat === 'EDGE') {
-    throw new GranaryError(
-      'UNSUPPORTED',
-      `"${asset.name}" is stored as EDGE: rows in LevelDB, which have no columns to inspect. Export it as webm instead.`,
-    );
-  }
-  const segments = await deps.catalog.getManifest(asset.id, asset.version, { signal });
-  const columns: ColumnInspection[][] = [];
-  for (const [index, { id }] of segments.entries()) {
-    throwIfAborted(signal);
-    const source = await deps.files.open(deps.segmentPath(id));
-    try {
-      columns.push([...inspectSegment(await readSegmentHeader(source)).columns]);
-    } finally {
-      await source.close();
-    }
-    report({ stage: 'inspecting', subject: asset.name, done: index + 1, total: segments.length, unit: 'segments' });
-  }
+export async function inspectAsset(deps: InspectDeps, name: string, context: OperationContext): Promise<InspectOutput> {
+  const { signal } = context;
+  const { asset, segments } = await findSegments(deps, name, context);
+  const headers = await readSegmentHeaders(deps, { asset, segments }, context);
+  const columns = headers.map((header) => inspectSegment(header).columns);
   const target = { assetId: asset.id, assetName: asset.name, schema: asset.schema };
   const names = asset.schema.fields.map((field) => field.name);
   const rows = deps.stores.WEBM_COLUMNAR.scan(target, segments, { columns: names, filters: [] }, { signal });
@@ -65,7 +43,22 @@ export async function inspectAsset(
 }
 
 /** The same for one segment file that comes with the call. Errors: `FORMAT_INVALID`, `LIMIT_EXCEEDED`. */
-export async function inspectFile(_: InspectDeps, { files }: OperationContext): Promise<InspectOutput> {
+export async function inspectFile(context: OperationContext): Promise<InspectOutput> {
+  const { name, bytes } = await readInspectedFile(context);
+  const inspection = inspectSegment(await readSegmentHeader(bytesSource(bytes)));
+  return {
+    name,
+    rowCount: inspection.rowCount,
+    segmentCount: 1,
+    byteCount: bytes.length,
+    columns: inspection.columns.map((column) => describeColumn([column], [])),
+  };
+}
+
+/** The file that comes with the call, whole. Errors: `INPUT_INVALID` without one, `LIMIT_EXCEEDED`. */
+export async function readInspectedFile({
+  files,
+}: OperationContext): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
   for await (const file of files) {
     const chunks: Uint8Array[] = [];
     let byteCount = 0;
@@ -76,14 +69,7 @@ export async function inspectFile(_: InspectDeps, { files }: OperationContext): 
       }
       chunks.push(chunk);
     }
-    const inspection = inspectSegment(await readSegmentHeader(bytesSource(concatBytes(chunks))));
-    return {
-      name: file.name,
-      rowCount: inspection.rowCount,
-      segmentCount: 1,
-      byteCount,
-      columns: inspection.columns.map((column) => describeColumn([column], [])),
-    };
+    return { name: file.name, bytes: concatBytes(chunks) };
   }
   throw new GranaryError('INPUT_INVALID', 'No file came with the call.');
 }

@@ -2,6 +2,7 @@
 // run wherever there is another side; what misses its target is printed as missed.
 import { renderRows } from '#core/node/cli/render-rows.ts';
 import { codecBenchmark } from './codec.ts';
+import { fuzzBenchmark } from './fuzz.ts';
 import { ingestBenchmark } from './ingest.ts';
 import type { Benchmark } from './measure.ts';
 import { queryBenchmark } from './query.ts';
@@ -14,6 +15,7 @@ const benchmarks: readonly Benchmark[] = [
   structuredBenchmark,
   startBenchmark,
   codecBenchmark,
+  fuzzBenchmark,
 ];
 
 const wanted = process.argv.slice(2);

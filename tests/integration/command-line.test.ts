@@ -73,6 +73,7 @@ describe('usage', () => {
       'versions',
       'export',
       'inspect',
+      'profile',
       'lineage',
       'audit',
       'verify',
@@ -238,6 +239,16 @@ describe.each(['alone', 'through the node that holds the home'] as const)('comma
     expect(entries.every(({ deviceInfo }) => deviceInfo.startsWith('granary'))).toBe(true);
     const inspected = rowsOf(await granary(['inspect', 'readings webm', '--json'])) as { columns: { name: string }[] };
     expect(inspected.columns.map(({ name }) => name)).toEqual(['id', 'station', 'celsius', 'at']);
+    const folder = join(home, '..', 'pictures');
+    const { pictures } = rowsOf(await granary(['inspect', 'readings webm', '--picture', folder, '--json'])) as {
+      pictures: { column: string; path: string }[];
+    };
+    expect(pictures.map(({ column }) => column)).toEqual(['id', 'station', 'celsius', 'at']);
+    expect((await readdir(folder)).toSorted()).toEqual(['1-id.png', '2-station.png', '3-celsius.png', '4-at.png']);
+    const png = await readFile(pictures[1]!.path);
+    expect(png.subarray(1, 4).toString()).toBe('PNG');
+    const profiled = rowsOf(await granary(['profile', 'readings webm', '--json'])) as { columns: { name: string }[] };
+    expect(profiled.columns.map(({ name }) => name)).toEqual(['id', 'station', 'celsius', 'at']);
     expect(expectOk(await granary(['verify'])).stdout).toContain('all as they were stored');
     expect(expectOk(await granary(['doctor'])).stdout).toContain('free disk');
     expect(expectOk(await granary(['doctor', '--rebuild-catalog'])).exitCode).toBe(0);

@@ -173,8 +173,11 @@ function headerOf(own: ReadonlyMap<string, string>, firstCluster: number, byteCo
   let end = firstCluster;
   const rowGroups = groupTags.map(([name, text], index) => {
     if (name !== `${TAG_ROW_GROUP}${index}`) throw invalid('The row groups of the segment are out of order.');
-    const group = rowGroupOf(parseJson(text), end);
-    if (group.chunks.length !== schema.fields.length) throw invalid('A row group has another number of columns.');
+    const json = parseJson(text);
+    // Before the schema of a chunk is applied, which would find a fault in each of millions of them.
+    if (!Array.isArray(json) || json.length !== 1 + schema.fields.length)
+      throw invalid('A row group has another number of columns.');
+    const group = rowGroupOf(json, end);
     const last = group.chunks.at(-1);
     if (last) end = last.offset + last.byteCount;
     return group;

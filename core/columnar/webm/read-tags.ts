@@ -1,4 +1,5 @@
 import { GranaryError } from '#core/kernel/index.ts';
+import { TAGS_MAX } from '../limits.ts';
 import { EBML, readChildren } from './ebml.ts';
 import type { Tags } from './header-json.ts';
 
@@ -28,6 +29,8 @@ export function readTags(bytes: Uint8Array, element: { start: number; end: numbe
         if (part.id === EBML.tagString) text = readText(bytes, part);
       }
       tags.push([name, text]);
+      if (tags.length > TAGS_MAX)
+        throw new GranaryError('FORMAT_INVALID', `The file has more than ${TAGS_MAX} tags.`, { limit: TAGS_MAX });
     }
   }
   return tags;

@@ -4,6 +4,7 @@ import { exportCommand } from './export.ts';
 import { ingestCommand } from './ingest.ts';
 import { inspectCommand } from './inspect.ts';
 import { maintenanceCommands } from './maintenance.ts';
+import { profileCommand } from './profile.ts';
 import { queryCommand } from './query.ts';
 import { startCommand } from './start.ts';
 import { trailCommands } from './trail.ts';
@@ -16,6 +17,7 @@ export const commands: readonly Command[] = [
   ...assetsCommands,
   exportCommand,
   inspectCommand,
+  profileCommand,
   ...trailCommands,
   ...maintenanceCommands,
 ];

@@ -3,25 +3,41 @@ import { GranaryError, type InputFile } from '#core/kernel/index.ts';
 import type { InspectOutput } from '../operations.ts';
 import type { Command } from './command.ts';
 import { each, localFile } from './local-file.ts';
+import { textOption } from './options.ts';
 import { countOf, formatBytes, formatCount } from './progress-bar.ts';
 import { printable, renderRows } from './render-rows.ts';
+import { savePictures } from './save-pictures.ts';
 import type { Terminal } from './terminal.ts';
 
 export const inspectCommand: Command = {
   name: 'inspect',
-  usage: 'granary inspect NAME|FILE.webm',
-  summary: 'Show how each column is stored, and how large.',
-  options: {},
+  usage: 'granary inspect NAME|FILE.webm [--picture DIR]',
+  summary: 'Show how each column is stored, and how large; draw a picture of each.',
+  options: { picture: { type: 'string' } },
   positionals: [1, 1],
-  async run({ positionals, json, terminal, report, signal, client }) {
+  async run({ positionals, options, json, terminal, report, signal, client }) {
     const target = positionals[0]!;
     const file = await segmentFile(target);
     const node = await client();
     const output = (await (file
       ? node.call('inspectFile', {}, { files: each([file]), report, signal })
       : node.call('inspectAsset', { name: target }, { report, signal }))) as InspectOutput;
-    if (json) terminal.line(JSON.stringify(output, null, 2));
-    else printInspection(terminal, output);
+    const folder = textOption(options, 'picture');
+    if (folder === undefined) {
+      if (json) terminal.line(JSON.stringify(output, null, 2));
+      else printInspection(terminal, output);
+      return;
+    }
+    const pictures = await savePictures(folder, (write) =>
+      file
+        ? node.call('pictureFile', {}, { files: each([file]), report, signal, write })
+        : node.call('pictureAsset', { name: target }, { report, signal, write }),
+    );
+    if (json) terminal.line(JSON.stringify({ ...output, pictures }, null, 2));
+    else {
+      printInspection(terminal, output);
+      terminal.line(`${countOf(pictures.length, 'picture')} in ${printable(folder)}`);
+    }
   },
 };
 

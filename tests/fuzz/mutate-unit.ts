@@ -1,0 +1,204 @@
+import { readMetadata } from '#core/columnar/av1/index.ts';
+import { readIntegerMetadata, writeIntegerMetadata } from '#core/columnar/av1/integer-header.ts';
+import { metadataObus } from '#core/columnar/av1/metadata.ts';
+import { OBU_FRAME, OBU_METADATA, OBU_SEQUENCE_HEADER, type Obu, obuHeader, readObus } from '#core/columnar/av1/obu.ts';
+import { ByteReader, ByteWriter } from '#core/columnar/byte-io.ts';
+import { zstd } from '#core/columnar/zstd.ts';
+import { concatBytes } from '#core/kernel/index.ts';
+import { type Dice, otherInteger, otherNumber } from './dice.ts';
+import { mutateBytes } from './mutate-bytes.ts';
+
+/** The metadata of a chunk as it is written, section 5 of the specification, whatever its numbers mean. */
+interface MetadataParts {
+  mapping: number;
+  /** rowCount, nullCount, streamCount. */
+  counts: number[];
+  base: bigint;
+  divisor: number;
+  parameters: number[];
+  sections: { kind: number; coding: number; stored: Uint8Array; rawByteCount: number }[];
+}
+
+export function takeMetadataApart(bytes: Uint8Array): MetadataParts {
+  const reader = new ByteReader(bytes);
+  const mapping = reader.byte();
+  const counts = [reader.number(), reader.number(), reader.number()];
+  const base = reader.signed();
+  const divisor = reader.number();
+  const parameters = Array.from({ length: reader.number() }, () => reader.number());
+  const sections: MetadataParts['sections'] = [];
+  while (!reader.done) {
+    const kind = reader.byte();
+    const coding = reader.byte();
+    const storedByteCount = reader.number();
+    const rawByteCount = coding === 1 ? reader.number() : 0;
+    sections.push({ kind, coding, stored: reader.bytes(storedByteCount), rawByteCount });
+  }
+  return { mapping, counts, base, divisor, parameters, sections };
+}
+
+export function writeMetadata({ mapping, counts, base, divisor, parameters, sections }: MetadataParts): Uint8Array {
+  const writer = new ByteWriter().byte(mapping);
+  for (const count of counts) writer.number(count);
+  writer.signed(base).number(divisor).number(parameters.length);
+  for (const parameter of parameters) writer.number(parameter);
+  for (const { kind, coding, stored, rawByteCount } of sections) {
+    writer.byte(kind).byte(coding).number(stored.length);
+    if (coding === 1) writer.number(rawByteCount);
+    writer.bytes(stored);
+  }
+  return writer.finish();
+}
+
+/** The chunk's metadata with one part changed, every length around it right. */
+export function mutateMetadata(dice: Dice, bytes: Uint8Array, others: readonly Uint8Array[]): Uint8Array {
+  const parts = takeMetadataApart(bytes);
+  const { counts, parameters, sections } = parts;
+  switch (dice.below(sections.length > 0 ? 9 : 5)) {
+    case 0:
+      parts.mapping = dice.below(10);
+      break;
+    case 1: {
+      const at = dice.below(3);
+      counts[at] = otherNumber(dice, counts[at]!);
+      break;
+    }
+    case 2:
+      parts.base = otherInteger(dice, parts.base);
+      break;
+    case 3:
+      parts.divisor = otherNumber(dice, parts.divisor);
+      break;
+    case 4: {
+      const at = dice.below(parameters.length + 1);
+      parameters[at] = otherNumber(dice, parameters[at] ?? 0);
+      break;
+    }
+    default:
+      mutateSection(dice, sections, others);
+  }
+  return writeMetadata(parts);
+}
+
+function mutateSection(dice: Dice, sections: MetadataParts['sections'], others: readonly Uint8Array[]): void {
+  const at = dice.below(sections.length);
+  const section = sections[at]!;
+  switch (dice.below(8)) {
+    case 0:
+      section.kind = dice.below(12);
+      return;
+    case 1:
+      section.coding = dice.below(3);
+      return;
+    case 2:
+      section.rawByteCount = otherNumber(dice, section.rawByteCount);
+      return;
+    case 3:
+      sections.splice(at, 1);
+      return;
+    case 4:
+      sections.push({ ...section, kind: dice.below(12) });
+      return;
+    case 5:
+      section.stored = mutateBytes(dice, section.stored, others);
+      return;
+    default: {
+      // Behind zstd: the content changes, its frame is right.
+      const raw = section.coding === 1 ? zstd().decompress(section.stored, section.rawByteCount) : section.stored;
+      const changed = dice.chance(0.7) ? mutateWord(dice, raw) : mutateBytes(dice, raw, others);
+      section.rawByteCount = changed.length;
+      section.stored = section.coding === 1 ? zstd().compress(changed) : changed;
+    }
+  }
+}
+
+/** One aligned word of 1, 2, 4 or 8 bytes set to an edge: offsets, indices and lengths in sections of the format. */
+function mutateWord(dice: Dice, bytes: Uint8Array): Uint8Array {
+  const result = bytes.slice();
+  const width = dice.pick([1, 2, 4, 8]);
+  if (result.length < width) return result;
+  const at = dice.below(Math.floor(result.length / width)) * width;
+  let value = BigInt.asUintN(64, otherInteger(dice, BigInt(dice.below(1000))));
+  for (let i = 0; i < width; i++, value >>= 8n) result[at + i] = Number(value & 255n);
+  return result;
+}
+
+/** The header of a unit of integers with one field changed. */
+function mutateIntegerHeader(dice: Dice, bytes: Uint8Array, others: readonly Uint8Array[]): Uint8Array {
+  const content = readIntegerMetadata(bytes);
+  const start = bytes.length - content.offsets.length;
+  if (dice.chance(0.3))
+    return concatBytes(writeIntegerMetadata({ ...content, offsets: mutateBytes(dice, content.offsets, others) }));
+  const bin = dice.below(content.bins.length);
+  const bins = content.bins.map((old, i) =>
+    i === bin ? { bits: dice.chance(0.5) ? dice.below(66) : old.bits, low: otherInteger(dice, old.low) } : old,
+  );
+  switch (dice.below(6)) {
+    case 0:
+      return concatBytes(writeIntegerMetadata({ ...content, bins }));
+    case 1:
+      return concatBytes(writeIntegerMetadata({ ...content, bins: bins.slice(0, bin + 1) }));
+    case 2:
+      return concatBytes(writeIntegerMetadata({ ...content, base: otherInteger(dice, content.base) }));
+    case 3:
+      return concatBytes(
+        writeIntegerMetadata({
+          ...content,
+          predictor: dice.pick(['none', 'delta', 'delta2'] as const),
+          ranker: dice.pick(['none', 'order1', 'order2'] as const),
+        }),
+      );
+    default:
+      return concatBytes([mutateBytes(dice, bytes.subarray(0, start), others), content.offsets]);
+  }
+}
+
+const written = ({ type, payload }: Obu): Uint8Array[] => [obuHeader(type, payload.length), payload];
+
+/** The unit's OBUs with other bytes for the metadata. */
+export function withMetadata(unit: Uint8Array, metadata: Uint8Array): Uint8Array {
+  const obus = [...readObus(unit)].filter(({ type }) => type !== OBU_METADATA);
+  return concatBytes(
+    obus.flatMap((obu) => [...(obu.type === OBU_FRAME ? metadataObus(metadata) : []), ...written(obu)]),
+  );
+}
+
+/** A temporal unit with one part changed and the lengths around it right; rarely with a wrong length, too. */
+export function mutateUnit(dice: Dice, unit: Uint8Array, integers: boolean, others: readonly Uint8Array[]): Uint8Array {
+  const kind = dice.below(10);
+  if (kind < 6) {
+    const metadata = readMetadata(unit);
+    if (!integers) return withMetadata(unit, mutateMetadata(dice, metadata, others));
+    if (kind < 3) return withMetadata(unit, mutateIntegerHeader(dice, metadata, others));
+    const content = readIntegerMetadata(metadata);
+    const own = mutateMetadata(dice, content.metadata, others);
+    return withMetadata(unit, concatBytes(writeIntegerMetadata({ ...content, metadata: own })));
+  }
+  const obus = [...readObus(unit)];
+  const at = dice.below(obus.length);
+  const obu = obus[at]!;
+  switch (kind) {
+    case 6:
+    case 7: {
+      const frame = obus.findIndex(({ type }) => type === (dice.chance(0.8) ? OBU_FRAME : OBU_SEQUENCE_HEADER));
+      const target = obus[Math.max(frame, 0)]!;
+      obus[Math.max(frame, 0)] = { ...target, payload: mutateBytes(dice, target.payload, others) };
+      break;
+    }
+    case 8: {
+      const foreign = [...readObus(dice.pick(others))].find(({ type }) => type === obu.type);
+      obus[at] = foreign ?? obu;
+      break;
+    }
+    default:
+      if (dice.chance(0.3)) obus.splice(at, 1);
+      else if (dice.chance(0.5))
+        obus.splice(dice.below(obus.length), 0, { ...obu, type: dice.pick([1, 2, 3, 4, 5, 6, 15]) });
+      else {
+        const parts = obus.flatMap(written);
+        parts[2 * at] = obuHeader(obu.type, Math.min(otherNumber(dice, obu.payload.length), 2 ** 40));
+        return concatBytes(parts);
+      }
+  }
+  return concatBytes(obus.flatMap(written));
+}

@@ -1,0 +1,318 @@
+/**
+ * A reader of segments written from docs/formats/webm-columnar-v1.md alone, as slow and plain as it may be. It shares
+ * nothing with the product: frames are decoded by a standard AV1 decoder, sections by Node's zstd, nested columns by
+ * Apache Arrow. Section numbers in comments are those of the specification.
+ */
+import { zstdDecompressSync } from 'node:zlib';
+import { tableFromIPC } from 'apache-arrow';
+import { rowsOf } from '#core/columnar/testing/rows-of.ts';
+import { decodeByStandard } from '#core/columnar/testing/standard-av1-decoder.ts';
+
+interface Element {
+  readonly id: number;
+  readonly at: number;
+  readonly data: Buffer;
+}
+
+/** EBML elements of known size, one after another. */
+function elements(bytes: Buffer, base = 0): Element[] {
+  const found: Element[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const idBytes = Math.clz32(bytes[at]!) - 23;
+    const sizeAt = at + idBytes;
+    const width = Math.clz32(bytes[sizeAt]!) - 23;
+    let size = BigInt(bytes[sizeAt]! & (0xff >> width));
+    for (let i = 1; i < width; i++) size = (size << 8n) | BigInt(bytes[sizeAt + i]!);
+    const start = sizeAt + width;
+    const end = start + Number(size);
+    found.push({ id: bytes.readUIntBE(at, idBytes), at: base + at, data: bytes.subarray(start, end) });
+    at = end;
+  }
+  return found;
+}
+
+/** The least a reader reads: LEB128 and bytes. */
+class Numbers {
+  readonly bytes: Buffer;
+  at = 0;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  byte = (): number => this.bytes[this.at++]!;
+
+  big(): bigint {
+    let value = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = this.byte();
+      value |= BigInt(byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+  }
+
+  count = (): number => Number(this.big());
+
+  zigzag(): bigint {
+    const value = this.big();
+    return value & 1n ? -(value >> 1n) - 1n : value >> 1n;
+  }
+
+  take(count: number): Buffer {
+    this.at += count;
+    return this.bytes.subarray(this.at - count, this.at);
+  }
+}
+
+type Json = { name: string; bits?: number; unit?: string; byteWidth?: number; value?: Json };
+
+/** Section 3: bytes of a value, booleans as one byte. */
+function widthOf({ name, bits, unit, byteWidth }: Json): number {
+  if (name === 'bool') return 1;
+  if (bits !== undefined) return bits / 8;
+  if (name === 'date') return unit === 'day' ? 4 : 8;
+  if (name === 'time') return unit === 's' || unit === 'ms' ? 4 : 8;
+  if (name === 'interval') return { 'year-month': 4, 'day-time': 8, 'month-day-nano': 16 }[unit!]!;
+  return name === 'fixedSizeBinary' ? byteWidth! : 8;
+}
+
+/** Section 4: the payloads of our metadata OBUs, joined. */
+function metadataBytes(unit: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  const reader = new Numbers(unit);
+  while (reader.at < unit.length) {
+    const type = (reader.byte() >> 3) & 15;
+    const payload = reader.take(reader.count());
+    if (type === 5 && payload[0] === 25) parts.push(payload.subarray(1, -1));
+  }
+  return Buffer.concat(parts);
+}
+
+/** Section 4.1: the symbols of a frame; padding included. */
+async function symbolsOf(unit: Buffer, alphabet: number, pixels: string, n: number): Promise<number[]> {
+  const { width, height, luma } = await decodeByStandard(unit);
+  const b = Math.ceil(n / 4096);
+  const rows = b >= 4 ? 4 : 1;
+  let wide = 16;
+  const highAt = () => rows * Math.ceil(b / (rows * wide));
+  while (wide > 1 && (wide > highAt() || wide * highAt() - b > b / 16)) wide /= 2;
+  if (width !== wide * 64 || height !== highAt() * 64) throw new Error(`a frame of ${width} x ${height} for ${n} symbols`);
+  const colours = Array.from({ length: alphabet }, (_, k) => Math.round(16 + (219 * k) / (alphabet - 1)));
+  const symbols: number[] = [];
+  for (let top = 0; top < height; top += 64)
+    for (let left = 0; left < width; left += 64)
+      for (let d = 0; d < 127; d++)
+        for (let x = Math.min(d, 63); x >= Math.max(0, d - 63); x--) {
+          const y = d - x;
+          const at = (dx: number, dy: number) => colours.indexOf(luma[(top + y - dy) * width + left + x - dx]!);
+          const colour = at(0, 0);
+          if (colour < 0) throw new Error('a colour outside the palette');
+          symbols.push(pixels === 'raw' || d === 0 ? colour : rankOf(colour, alphabet, neighbours(x, y, at)));
+        }
+  return symbols;
+}
+
+/** The neighbours inside the block with their scores: left 2, above-left 1, above 2. */
+function neighbours(x: number, y: number, at: (dx: number, dy: number) => number): [colour: number, score: number][] {
+  const found: [number, number][] = [];
+  if (x > 0) found.push([at(1, 0), 2]);
+  if (x > 0 && y > 0) found.push([at(1, 1), 1]);
+  if (y > 0) found.push([at(0, 1), 2]);
+  return found;
+}
+
+/** AV1 "Get palette color context": colours by falling score, then as they are. */
+function rankOf(colour: number, alphabet: number, scored: [number, number][]): number {
+  const scores = Array.from({ length: alphabet }, () => 0);
+  for (const [neighbour, score] of scored) scores[neighbour]! += score;
+  return [...scores.keys()].sort((left, right) => scores[right]! - scores[left]! || left - right).indexOf(colour);
+}
+
+/** Section 4.2: undoes the ranker, in four quarters. */
+function unrank(ranks: readonly number[], order: number): number[] {
+  const quarter = ranks.length / 4;
+  return [0, 1, 2, 3].flatMap((q) => {
+    const contexts = order === 2 ? 64 : 8;
+    const orders = Array.from({ length: contexts }, () => [0, 1, 2, 3, 4, 5, 6, 7]);
+    const counts = Array.from({ length: contexts }, () => [0, 0, 0, 0, 0, 0, 0, 0]);
+    const classes: number[] = [];
+    let context = 0;
+    let next = 256;
+    for (const rank of ranks.slice(q * quarter, (q + 1) * quarter)) {
+      const found = orders[context]![rank]!;
+      counts[context]![found]!++;
+      classes.push(found);
+      context = (context * 8 + found) % contexts;
+      if (classes.length !== next) continue;
+      orders.forEach((places, c) => places.sort((left, right) => counts[c]![right]! - counts[c]![left]!));
+      for (const count of counts) count.forEach((value, i) => (count[i] = value >> 1));
+      next = next < 4096 ? next * 2 : next + 4096;
+    }
+    return classes;
+  });
+}
+
+/** Section 4.2: the integers of method 4, and the chunk's own metadata. */
+async function integersOf(unit: Buffer, n: number): Promise<{ carried: bigint[]; own: Buffer }> {
+  const table = new Numbers(metadataBytes(unit));
+  const own = table.take(table.count());
+  const coding = table.byte();
+  const binCount = table.byte();
+  const base = table.zigzag();
+  const slope = table.zigzag();
+  const bins = Array.from({ length: binCount }, () => ({ bits: table.byte(), low: table.zigzag() }));
+  const offsets = table.bytes.subarray(table.at);
+  const symbols = await symbolsOf(unit, Math.max(binCount, 2), 'rank', n);
+  const classes = coding >> 4 ? unrank(symbols, coding >> 4) : symbols;
+  let bit = 0;
+  let value = base;
+  let delta = slope;
+  const carried = classes.slice(0, n).map((found) => {
+    const { bits, low } = bins[found]!;
+    let offset = 0n;
+    for (let i = 0; i < bits; i++, bit++) offset |= BigInt((offsets[bit >> 3]! >> (bit & 7)) & 1) << BigInt(i);
+    const residual = low + offset;
+    if ((coding & 15) === 0) return BigInt.asIntN(64, base + residual);
+    delta = (coding & 15) === 1 ? residual : delta + residual;
+    value = BigInt.asIntN(64, value + delta);
+    return value;
+  });
+  return { carried, own };
+}
+
+type ChunkJson = [number, number, string, number, number, 0 | { pixels?: string; alphabet?: number }, [number]];
+
+/** One chunk as the rows of the answers: hexadecimal bytes, quoted for text, `null`. */
+async function readChunk(unit: Buffer, type: Json, rowCount: number, json: ChunkJson): Promise<string[]> {
+  const [, , , method, mapping, details, [nullCount]] = json;
+  const n = rowCount - (mapping === 6 ? 0 : nullCount);
+  const coded = method === 4 ? await integersOf(unit, n) : undefined;
+  const reader = new Numbers(coded?.own ?? metadataBytes(unit));
+  // Section 5.
+  if (reader.byte() !== mapping || reader.count() !== rowCount) throw new Error('the unit disagrees with the tags');
+  reader.count();
+  const streamCount = reader.count();
+  const base = reader.zigzag();
+  const divisor = reader.big();
+  const parameters = Array.from({ length: reader.count() }, () => reader.count());
+  const sections = new Map<number, Buffer>();
+  while (reader.at < reader.bytes.length) {
+    const kind = reader.byte();
+    const coding = reader.byte();
+    const stored = reader.count();
+    if (coding === 1) reader.count();
+    const bytes = reader.take(stored);
+    sections.set(kind, coding === 1 ? zstdDecompressSync(bytes) : bytes);
+  }
+  const section = (kind: number): Buffer => sections.get(kind) ?? Buffer.alloc(0);
+  if (mapping === 6) return rowsOf(tableFromIPC(section(3)).batches[0]!.data.children[0]!);
+  let carried = coded?.carried ?? [];
+  if (divisor === 0n) carried = Array.from({ length: streamCount }, () => 0n);
+  else if (method === 3)
+    carried = (await symbolsOf(unit, (details as { alphabet: number }).alphabet, (details as { pixels: string }).pixels, n))
+      .slice(0, n)
+      .map(BigInt);
+  else if (!coded) carried = littleEndian(section(2), section(2).length / streamCount);
+  const integers = carried.map((value) => BigInt.asIntN(64, base + divisor * value));
+  const values = valuesOf(mapping, type, integers, parameters, section, n);
+  let at = 0;
+  const isNull = (row: number) => n === 0 || (n < rowCount && !((section(1)[row >> 3]! >> (row & 7)) & 1));
+  return Array.from({ length: rowCount }, (_, row) => (isNull(row) ? 'null' : values[at++]!));
+}
+
+const littleEndian = (bytes: Buffer, width: number): bigint[] =>
+  Array.from({ length: bytes.length / width }, (_, i) =>
+    BigInt(`0x${Buffer.from(bytes.subarray(i * width, (i + 1) * width)).reverse().toString('hex')}`),
+  );
+
+/** Section 5, the table of mappings: the values that are not null. */
+function valuesOf(
+  mapping: number,
+  type: Json,
+  integers: readonly bigint[],
+  parameters: readonly number[],
+  section: (kind: number) => Buffer,
+  n: number,
+): string[] {
+  const width = widthOf(type);
+  const fixed = (bytes: Buffer) => (type.name === 'bool' ? String(bytes[0]) : bytes.toString('hex'));
+  const quoted = (bytes: Buffer) => `'${bytes.toString('hex')}'`;
+  switch (mapping) {
+    case 0:
+      return [];
+    case 1:
+      return integers.map((value) => {
+        const digits = BigInt.asUintN(width * 8, value).toString(16).padStart(width * 2, '0');
+        return fixed(Buffer.from(digits, 'hex').reverse());
+      });
+    case 2: {
+      const bytes = integers.map((value) => {
+        const float = Buffer.alloc(width);
+        const number = Number(value) / 10 ** parameters[0]!;
+        if (width === 8) float.writeDoubleLE(number);
+        else float.writeFloatLE(number);
+        return float;
+      });
+      littleEndian(section(7), 4).forEach((index, i) => {
+        section(8).copy(bytes[Number(index)]!, 0, i * width, (i + 1) * width);
+      });
+      return bytes.map(fixed);
+    }
+    case 3: {
+      const bytes = section(3);
+      const [size = 0, split] = parameters;
+      return Array.from({ length: n }, (_, i) =>
+        fixed(
+          split === 1
+            ? Buffer.from(Array.from({ length: size }, (__, k) => bytes[k * n + i]!))
+            : bytes.subarray(i * size, (i + 1) * size),
+        ),
+      );
+    }
+    case 4: {
+      const lengths = new Numbers(section(4));
+      const bytes = new Numbers(section(5));
+      const entries = Array.from({ length: parameters[0]! }, () => quoted(bytes.take(lengths.count())));
+      const order = section(6).length > 0 ? littleEndian(section(6), entries.length <= 256 ? 1 : 2) : undefined;
+      return integers.map((code) => entries[Number(order ? order[Number(code)] : code)]!);
+    }
+    case 5: {
+      const bytes = new Numbers(section(3));
+      return integers.map((length) => quoted(bytes.take(Number(length))));
+    }
+    default:
+      throw new Error(`mapping ${mapping}`);
+  }
+}
+
+/** A whole file, in the form of the answers beside the golden files. */
+export async function readSpecified(file: Buffer): Promise<{ schema: unknown; rowCount: number; columns: string[][] }> {
+  const [, segment] = elements(file);
+  const top = elements(segment!.data, file.length - segment!.data.length);
+  const tags = new Map<string, string>();
+  for (const { data } of top.filter(({ id }) => id === 0x1254c367))
+    for (const tag of elements(data))
+      for (const simple of elements(tag.data).filter(({ id }) => id === 0x67c8)) {
+        const parts = elements(simple.data);
+        const text = (id: number) => parts.find((part) => part.id === id)?.data.toString() ?? '';
+        tags.set(text(0x45a3), text(0x4487));
+      }
+  if (tags.get('GRANARY_FORMAT') !== '1') throw new Error('another version');
+  const schema = JSON.parse(tags.get('GRANARY_SCHEMA')!) as { fields: { type: Json }[] };
+  const columns: string[][] = schema.fields.map(() => []);
+  let end = top.find(({ id }) => id === 0x1f43b675)?.at ?? file.length;
+  if (end !== Number(tags.get('GRANARY_CLUSTERS'))) throw new Error('the clusters have moved');
+  let rows = 0;
+  for (let group = 0; tags.has(`GRANARY_ROW_GROUP_${group}`); group++) {
+    const [rowCount, ...chunks] = JSON.parse(tags.get(`GRANARY_ROW_GROUP_${group}`)!) as [number, ...ChunkJson[]];
+    for (const [column, json] of chunks.entries()) {
+      const start = end + json[0];
+      end = start + json[1];
+      columns[column]!.push(
+        ...(await readChunk(file.subarray(start, end), schema.fields[column]!.type, rowCount, json)),
+      );
+    }
+    rows += rowCount;
+  }
+  return { schema, rowCount: rows, columns };
+}
