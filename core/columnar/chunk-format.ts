@@ -1,5 +1,6 @@
 import { GranaryError } from '#core/kernel/index.ts';
 import { ByteReader, ByteWriter } from './byte-io.ts';
+import { decodeBytes, encodeBytes, MODELLED_BYTES_MAX, type Records } from './byte-model.ts';
 import { checkExpansion, expansionMax } from './expansion.ts';
 import { ROW_GROUP_ROWS_MAX, SECTION_BYTES_MAX } from './limits.ts';
 import { zstd } from './zstd.ts';
@@ -8,13 +9,13 @@ import { zstd } from './zstd.ts';
  * The metadata of a chunk's temporal unit. Grammar (numbers are LEB128, `signed` is zigzag LEB128):
  *
  *     metadata   = mapping:byte rowCount nullCount streamCount base:signed divisor parameterCount parameter* section*
- *     section    = kind:byte coding:byte storedByteCount [rawByteCount when coding = 1] bytes
+ *     section    = kind:byte coding:byte storedByteCount [rawByteCount when coding > 0] [records when coding = 2] bytes
  *
  * Written down in docs/formats/webm-columnar-v1.md, section 5; the numbers below are part of the format.
  */
 
 /** How integers or bytes become values; the index is the number in the format. */
-export const MAPPINGS = ['none', 'integer', 'decimal', 'bytes', 'dictionary', 'text', 'arrow'] as const;
+export const MAPPINGS = ['none', 'integer', 'decimal', 'bytes', 'dictionary', 'text', 'arrow', 'numerals'] as const;
 export type Mapping = (typeof MAPPINGS)[number];
 
 export const SECTION_KINDS = {
@@ -26,15 +27,31 @@ export const SECTION_KINDS = {
   entryOrder: 6,
   exceptionIndices: 7,
   exceptionBytes: 8,
+  pattern: 11,
+  runs: 12,
+  shared: 13,
 } as const;
 export type SectionKind = keyof typeof SECTION_KINDS;
 const KNOWN_KINDS: ReadonlySet<number> = new Set(Object.values(SECTION_KINDS));
 
 const CODING_RAW = 0;
 const CODING_ZSTD = 1;
+const CODING_MODEL = 2;
 
 /** A zstd frame costs about a dozen bytes itself: shorter sections do not gain. */
 const COMPRESSED_SECTION_BYTES_MIN = 48;
+/** The model needs some bytes to learn from. */
+const MODELLED_SECTION_BYTES_MIN = 8;
+
+/** What Parquet's writers use; text, of which a scan seldom reads much, may take longer (20 MB a second). */
+const LEVEL = 3;
+const LEVEL_OF_TEXT = 9;
+
+/** Records in the format: their width, or this and the byte that ends them. */
+const TERMINATED = 256;
+
+/** In the place of a terminator where every byte stands for itself. */
+export const NO_TERMINATOR = 256;
 
 /** More parameters than any mapping has. */
 const PARAMETERS_MAX = 16;
@@ -58,16 +75,27 @@ export interface Section {
   readonly stored: Uint8Array;
   /** Bytes after expanding; undefined when stored as they are. */
   readonly rawByteCount: number | undefined;
+  /** Of bytes that went through the model. */
+  readonly records?: Records;
 }
 
-/** A section with its bytes as they are or through zstd, whichever is smaller and accepted by readers. */
-export function makeSection(kind: SectionKind, bytes: Uint8Array): Section {
+/**
+ * A section with its bytes as they are, through zstd where readers accept it, or through the model when their records are
+ * told.
+ */
+export function makeSection(kind: SectionKind, bytes: Uint8Array, records?: Records): Section {
+  const level = records && 'terminator' in records ? LEVEL_OF_TEXT : LEVEL;
+  let section: Section = { kind, stored: bytes, rawByteCount: undefined };
   if (bytes.length >= COMPRESSED_SECTION_BYTES_MIN) {
-    const compressed = zstd().compress(bytes);
-    if (compressed.length < bytes.length && bytes.length <= expansionMax(compressed.length))
-      return { kind, stored: compressed, rawByteCount: bytes.length };
+    const stored = zstd().compress(bytes, level);
+    if (stored.length < bytes.length && bytes.length <= expansionMax(stored.length))
+      section = { kind, stored, rawByteCount: bytes.length };
   }
-  return { kind, stored: bytes, rawByteCount: undefined };
+  if (records && bytes.length >= MODELLED_SECTION_BYTES_MIN && bytes.length <= MODELLED_BYTES_MAX) {
+    const stored = encodeBytes(bytes, records);
+    if (stored.length + 2 < section.stored.length) section = { kind, stored, rawByteCount: bytes.length, records };
+  }
+  return section;
 }
 
 export function writeChunkMetadata(head: ChunkHead, sections: readonly Section[]): Uint8Array {
@@ -80,12 +108,13 @@ export function writeChunkMetadata(head: ChunkHead, sections: readonly Section[]
     .number(head.divisor)
     .number(head.parameters.length);
   for (const parameter of head.parameters) writer.number(parameter);
-  for (const { kind, stored, rawByteCount } of sections) {
+  for (const { kind, stored, rawByteCount, records } of sections) {
     writer
       .byte(SECTION_KINDS[kind])
-      .byte(rawByteCount === undefined ? CODING_RAW : CODING_ZSTD)
+      .byte(records ? CODING_MODEL : rawByteCount === undefined ? CODING_RAW : CODING_ZSTD)
       .number(stored.length);
     if (rawByteCount !== undefined) writer.number(rawByteCount);
+    if (records) writer.number('width' in records ? records.width : TERMINATED + records.terminator);
     writer.bytes(stored);
   }
   return writer.finish();
@@ -125,6 +154,7 @@ export function readChunkMetadata(bytes: Uint8Array, expandedBytesMax?: number):
     section(kind) {
       const found = sections.get(SECTION_KINDS[kind]);
       if (!found || found.rawByteCount === undefined) return found?.stored;
+      if (found.records) return decodeBytes(found.stored, found.rawByteCount, found.records);
       return zstd().decompress(found.stored, found.rawByteCount);
     },
   };
@@ -136,13 +166,21 @@ function readSections(reader: ByteReader, expandedBytesMax: number | undefined):
     const kind = reader.byte();
     const coding = reader.byte();
     const storedByteCount = reader.number();
-    if (coding !== CODING_RAW && coding !== CODING_ZSTD) throw invalid('A section of a chunk has an unknown coding.');
-    const rawByteCount = coding === CODING_ZSTD ? reader.number() : undefined;
-    if ((rawByteCount ?? 0) > SECTION_BYTES_MAX) throw invalid('A section of a chunk is too large.');
+    if (coding > CODING_MODEL) throw invalid('A section of a chunk has an unknown coding.');
+    const rawByteCount = coding === CODING_RAW ? undefined : reader.number();
+    if ((rawByteCount ?? 0) > (coding === CODING_MODEL ? MODELLED_BYTES_MAX : SECTION_BYTES_MAX)) {
+      throw invalid('A section of a chunk is too large.');
+    }
     checkExpansion(rawByteCount ?? 0, expansionMax(storedByteCount, expandedBytesMax));
+    const records = coding === CODING_MODEL ? { records: recordsOf(reader.number()) } : {};
     if (!KNOWN_KINDS.has(kind)) throw invalid('A section of a chunk is of an unknown kind.');
     if (sections.has(kind)) throw invalid('A chunk has two sections of one kind.');
-    sections.set(kind, { stored: reader.bytes(storedByteCount), rawByteCount });
+    sections.set(kind, { stored: reader.bytes(storedByteCount), rawByteCount, ...records });
   }
   return sections;
+}
+
+function recordsOf(number: number): Records {
+  if (number === 0 || number >= 2 * TERMINATED) throw invalid('A section of a chunk has impossible records.');
+  return number < TERMINATED ? { width: number } : { terminator: number - TERMINATED };
 }

@@ -52,8 +52,8 @@ export function decodeChunk(
   const type = field.type as DataType;
   try {
     const nullCount = chunk.encoding.mapping === 'arrow' ? 0 : chunk.statistics.nullCount;
-    const { method, pixels } = chunk.encoding;
-    const encoding = { method, pixels, expandedBytesMax: options.expandedBytesMax };
+    const { method, pixels, runs } = chunk.encoding;
+    const encoding = { method, pixels, runs, expandedBytesMax: options.expandedBytesMax };
     const decoded = decodeColumn(type, unit, encoding, rowGroup.rowCount, nullCount, options.memory);
     if (!matchesChecksum(decoded, chunk.checksum)) throw corrupt('its values do not match their checksum.');
     return arrowDataOf(type, decoded.column, { dictionary: options.dictionary === true });

@@ -5,17 +5,21 @@ import type { DictionaryValues, StoredColumn } from './arrow-data.ts';
 import { countBits } from './bitmap.ts';
 import { ByteReader } from './byte-io.ts';
 import { type CarriedIntegers, toBytes, toInt64 } from './carried-integers.ts';
-import type { ChunkMetadata } from './chunk-format.ts';
+import { type ChunkMetadata, NO_TERMINATOR } from './chunk-format.ts';
 import { fixedWidth, isText, type ColumnValues } from './column-values.ts';
 import { type DecodeMemory, freshMemory } from './decode-memory.ts';
 import { decimalBytes } from './decimals.ts';
+import { joinFronts } from './front-coding.ts';
 import { joinBytes } from './byte-split.ts';
 import { checkExpansion, expansionMax } from './expansion.ts';
 import { readIntegers } from './integer-stream.ts';
+import { toNumbers } from './int64.ts';
 import { EXPANDED_BYTES_FREE, TEXT_BYTES_MAX } from './limits.ts';
 import { nestedFromIpc } from './nested.ts';
+import { numeralTexts, readPattern } from './numerals.ts';
+import { codesOfPlaces, RECENT_ENTRIES_MAX } from './recency.ts';
 import type { ChunkEncoding } from './segment-header.ts';
-import { compareTexts, type TextValues } from './text.ts';
+import { compareTexts, cutTerminated, type TextValues } from './text.ts';
 import { viewAs } from './words.ts';
 
 /** A column read from its unit. */
@@ -31,6 +35,7 @@ const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message)
 export interface ColumnEncoding {
   readonly method: ChunkEncoding['method'];
   readonly pixels?: unknown;
+  readonly runs?: unknown;
   /** The most bytes that a section or the texts of the column may expand to, if less than what the format allows. */
   readonly expandedBytesMax?: number | undefined;
 }
@@ -53,14 +58,16 @@ export function decodeColumn(
 ): DecodedColumn {
   const pixels = encoding.pixels === 'raw' ? 'raw' : 'rank';
   const { method, expandedBytesMax } = encoding;
-  const options = { method, pixels, expandedBytesMax } as const;
+  const runs = typeof encoding.runs === 'number' ? encoding.runs : undefined;
+  const options = { method, pixels, runs, expandedBytesMax } as const;
   const { metadata, integers } = readIntegers(unit, options, rowCount - nullCount, memory);
   const { head } = metadata;
   if (head.rowCount !== rowCount || head.nullCount !== nullCount) throw invalid('A chunk disagrees with its header.');
   const validity = readValidity(metadata);
-  const values = readValues(type, metadata, integers, memory);
+  const bytesMax = Math.min(expansionMax(unit.length, expandedBytesMax), TEXT_BYTES_MAX);
+  const values = readValues(type, metadata, integers, bytesMax, memory);
   const column: StoredColumn = { rowCount, nullCount, validity, values };
-  checkExpansion(arrowByteCount(type, column), Math.min(expansionMax(unit.length, expandedBytesMax), TEXT_BYTES_MAX));
+  checkExpansion(arrowByteCount(type, column), bytesMax);
   return { column, nested: values.kind === 'nested' ? metadata.section('bytes') : undefined };
 }
 
@@ -96,6 +103,7 @@ function readValues(
   type: DataType,
   metadata: ChunkMetadata,
   integers: CarriedIntegers,
+  bytesMax: number,
   memory: DecodeMemory,
 ): StoredColumn['values'] {
   const { head, section } = metadata;
@@ -124,7 +132,10 @@ function readValues(
       return readDictionary(metadata, integers, memory);
     case 'text':
       requireText(type);
-      return readText(section('bytes') ?? new Uint8Array(0), integers, valueCount, memory);
+      return readText(metadata, integers, bytesMax, memory);
+    case 'numerals':
+      requireText(type);
+      return readNumerals(metadata, integers, bytesMax, memory);
     case 'arrow':
       return { kind: 'nested', data: nestedFromIpc(section('bytes') ?? new Uint8Array(0), type, head.rowCount) };
   }
@@ -167,10 +178,45 @@ function textOf(lengths: Int32Array, bytes: Uint8Array): TextValues {
   return { kind: 'text', offsets, bytes };
 }
 
-function readText(bytes: Uint8Array, integers: CarriedIntegers, valueCount: number, memory: DecodeMemory): TextValues {
+function readText(
+  { head, section }: ChunkMetadata,
+  integers: CarriedIntegers,
+  bytesMax: number,
+  memory: DecodeMemory,
+): TextValues {
+  const valueCount = head.rowCount - head.nullCount;
+  const bytes = section('bytes') ?? new Uint8Array(0);
+  const [terminator, byFronts] = head.parameters;
+  if (terminator !== undefined) {
+    const rests = terminatedText(bytes, terminator, valueCount);
+    if (byFronts !== 1) return rests;
+    const joined = joinFronts({ shared: section('shared') ?? new Uint8Array(0), rests }, bytesMax);
+    if (!joined) throw invalid('The texts of a chunk share more than there is.');
+    return joined;
+  }
   if (integers.values.length !== valueCount)
     throw invalid('A chunk of text holds another number of lengths than values.');
   return textOf(viewAs(toBytes(integers, 4, memory), Int32Array), bytes);
+}
+
+function terminatedText(joined: Uint8Array, terminator: number, count: number): TextValues {
+  const text = cutTerminated(joined, terminator, count);
+  if (!text) throw invalid('A chunk of text holds another number of values than it should.');
+  return text;
+}
+
+function readNumerals(
+  { head, section }: ChunkMetadata,
+  integers: CarriedIntegers,
+  bytesMax: number,
+  memory: DecodeMemory,
+): TextValues {
+  const valueCount = head.rowCount - head.nullCount;
+  const pattern = readPattern(section('pattern') ?? new Uint8Array(0));
+  const numbers = integers.values.length === valueCount ? toNumbers(toInt64(integers, memory)) : undefined;
+  const texts = pattern && numbers && numeralTexts(pattern, numbers, bytesMax);
+  if (!texts) throw invalid('A chunk holds no numerals.');
+  return texts;
 }
 
 function readDictionary(
@@ -178,14 +224,11 @@ function readDictionary(
   integers: CarriedIntegers,
   memory: DecodeMemory,
 ): DictionaryValues {
-  const entryCount = head.parameters[0] ?? 0;
+  const [entryCount = 0, terminator = NO_TERMINATOR, byRecency] = head.parameters;
   const valueCount = head.rowCount - head.nullCount;
   if (entryCount > valueCount || integers.values.length !== valueCount)
     throw invalid('A dictionary has impossible counts.');
-  const reader = new ByteReader(section('entryLengths') ?? new Uint8Array(0));
-  const lengths = new Int32Array(entryCount);
-  for (let i = 0; i < entryCount; i++) lengths[i] = reader.number();
-  const entries = textOf(lengths, section('entryBytes') ?? new Uint8Array(0));
+  const entries = readEntries(entryCount, terminator, section);
   for (let i = 1; i < entryCount; i++)
     if (compareTexts(entries, i - 1, i) >= 0) throw invalid('The entries of a dictionary are not in order.');
   const order = readEntryOrder(section('entryOrder'), entryCount);
@@ -198,14 +241,27 @@ function readDictionary(
     if (code > highest) highest = code;
   }
   if (valueCount > 0 && highest >= entryCount) throw invalid('A code of a chunk has no entry.');
-  if (!order) return { kind: 'dictionary', codes: stored, entries };
+  if (!order && byRecency !== 1) return { kind: 'dictionary', codes: stored, entries };
+  // What is stored may be the unit's own bytes: it is not changed in place.
   const codes = codesOf(memory.bytes(valueCount * width), width);
-  for (let i = 0; i < valueCount; i++) codes[i] = order[stored[i]!]!;
+  if (byRecency === 1) {
+    if (entryCount > RECENT_ENTRIES_MAX) throw invalid('A dictionary by recency has too many entries.');
+    codesOfPlaces(stored, codes, entryCount);
+  } else for (let i = 0; i < valueCount; i++) codes[i] = order![stored[i]!]!;
   return { kind: 'dictionary', codes, entries };
 }
 
 const codesOf = (bytes: Uint8Array, width: number): DictionaryValues['codes'] =>
   width === 1 ? bytes : width === 2 ? viewAs(bytes, Uint16Array) : viewAs(bytes, Int32Array);
+
+function readEntries(entryCount: number, terminator: number, section: ChunkMetadata['section']): TextValues {
+  const bytes = section('entryBytes') ?? new Uint8Array(0);
+  if (terminator !== NO_TERMINATOR) return terminatedText(bytes, terminator, entryCount);
+  const reader = new ByteReader(section('entryLengths') ?? new Uint8Array(0));
+  const lengths = new Int32Array(entryCount);
+  for (let i = 0; i < entryCount; i++) lengths[i] = reader.number();
+  return textOf(lengths, bytes);
+}
 
 /** The entry that each stored code stands for; undefined when codes are entries themselves. */
 function readEntryOrder(order: Uint8Array | undefined, entryCount: number): Uint8Array | Uint16Array | undefined {

@@ -5,7 +5,8 @@ import { encodeRowGroup, installZstd } from './index.ts';
 import { batchOf } from './rebatch.ts';
 
 const values = vectorFromArray(
-  Array.from({ length: 400 }, (_, i) => Math.sin(i)),
+  // More bytes than the model takes, so that zstd has to do it.
+  Array.from({ length: 150_000 }, (_, i) => Math.sin(i)),
   new Float64(),
 );
 const batch = batchOf(new Schema([new Field('wave', values.type, true)]), values.length, [values.data[0]!]);

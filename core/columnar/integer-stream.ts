@@ -19,10 +19,11 @@ import {
 import type { CarriedIntegers } from './carried-integers.ts';
 import type { DecodeMemory } from './decode-memory.ts';
 import { commonDivisor, distancesFrom, quotients, rangeOf } from './int64.ts';
+import { findRuns, joinRuns, runBytes } from './runs.ts';
 import { bytesOf, viewAs } from './words.ts';
 
 /** How the bits of a chunk travel inside its AV1 temporal unit. */
-export const METHODS = ['constant', 'plain', 'zstd', 'palette', 'integers'] as const;
+export const METHODS = ['constant', 'plain', 'zstd', 'palette', 'integers', 'model'] as const;
 export type Method = (typeof METHODS)[number];
 
 /** A temporal unit and how it was made; `description` is for people and tools, not for the decoder. */
@@ -47,21 +48,36 @@ export const smallest = <T extends { readonly unit: Uint8Array }>(candidates: re
 /** A chunk without integers: its sections say everything. */
 export function carrySections(head: StreamlessHead, sections: readonly Section[]): CarriedChunk {
   const metadata = writeChunkMetadata({ ...head, streamCount: 0, base: 0n, divisor: 0 }, sections);
-  const method =
-    sections.length === 0 ? 'constant' : sections.some((part) => part.rawByteCount !== undefined) ? 'zstd' : 'plain';
-  return { unit: placeholderUnit(metadata), method, description: {} };
+  return { unit: placeholderUnit(metadata), method: methodOf(sections), description: {} };
+}
+
+/** What the sections went through. */
+function methodOf(sections: readonly Section[]): Method {
+  if (sections.length === 0) return 'constant';
+  if (sections.some(({ records }) => records)) return 'model';
+  return sections.some(({ rawByteCount }) => rawByteCount !== undefined) ? 'zstd' : 'plain';
 }
 
 /**
  * Puts integers into a temporal unit in the way that makes it smallest. A divisor that all distances have in common
  * (timestamps in microseconds that only hold whole minutes, prices in steps of 5) is taken out first. Then: a constant, AV1 (through bins, or
- * as a palette of at most eight symbols), packed bytes with zstd, or packed bytes as they are.
+ * as a palette of at most eight symbols), packed bytes with zstd or the model, or packed bytes as they are. Long runs of
+ * equal integers may be carried as one integer each, with their lengths in a section.
  */
 export function carryIntegers(
   head: StreamlessHead,
   sections: readonly Section[],
   integers: BigInt64Array,
 ): CarriedChunk {
+  const single = carryEach(head, sections, integers);
+  const runs = single.method === 'constant' ? undefined : findRuns(integers);
+  if (!runs) return single;
+  const lengths = makeSection('runs', runBytes(runs), { width: runs.extra.BYTES_PER_ELEMENT });
+  const joined = carryEach(head, [...sections, lengths], runs.values);
+  return smallest([single, { ...joined, description: { ...joined.description, runs: runs.values.length } }]);
+}
+
+function carryEach(head: StreamlessHead, sections: readonly Section[], integers: BigInt64Array): CarriedChunk {
   const streamCount = integers.length;
   if (streamCount === 0) return carrySections(head, sections);
   const { min, max } = rangeOf(integers);
@@ -89,10 +105,10 @@ export function carryIntegers(
   if (top < PACKED_MAX) {
     const own = { ...shared, base: min };
     const distances = distancesFrom(values, least, packedWidth(top));
-    candidates.push(packed(own, sections, bytesOf(distances), notes));
+    candidates.push(packed(own, sections, distances, notes));
     if (top < ALPHABET_MAX) candidates.push(...palettes(own, sections, distances as Uint8Array, Number(top), notes));
   } else {
-    candidates.push(packed({ ...shared, base }, sections, bytesOf(values), notes));
+    candidates.push(packed({ ...shared, base }, sections, values, notes));
   }
   return smallest(candidates);
 }
@@ -105,12 +121,20 @@ function describe({ predictor, ranker, bins }: IntegerDescription): object {
 
 /** Distances from the least value are packed when they fit into 32 bits; wider integers keep all of their 64. */
 const PACKED_MAX = 1n << 32n;
+/** Streams are what scans read most: longer ones must not wait for the model. */
+const MODELLED_VALUES_MAX = 2 ** 16;
 const packedWidth = (top: bigint): number => (top < 1n << 8n ? 1 : top < 1n << 16n ? 2 : 4);
 
-function packed(head: ChunkHead, sections: readonly Section[], bytes: Uint8Array, notes: object): CarriedChunk {
-  const section = makeSection('stream', bytes);
-  const method = section.rawByteCount === undefined ? 'plain' : 'zstd';
-  return { unit: placeholderUnit(writeChunkMetadata(head, [...sections, section])), method, description: notes };
+function packed(
+  head: ChunkHead,
+  sections: readonly Section[],
+  values: Uint8Array | Uint16Array | Uint32Array | BigInt64Array,
+  notes: object,
+): CarriedChunk {
+  const records = values.length <= MODELLED_VALUES_MAX ? { width: values.BYTES_PER_ELEMENT } : undefined;
+  const section = makeSection('stream', bytesOf(values), records);
+  const unit = placeholderUnit(writeChunkMetadata(head, [...sections, section]));
+  return { unit, method: methodOf([section]), description: notes };
 }
 
 function palettes(
@@ -137,6 +161,8 @@ export interface ChunkIntegers {
 export interface IntegersOptions {
   readonly method: Method;
   readonly pixels?: PixelMapping | undefined;
+  /** How many runs the integers come in, if they do. */
+  readonly runs?: number | undefined;
   /** The most bytes that one section may expand to, if less than what the format allows. */
   readonly expandedBytesMax?: number | undefined;
 }
@@ -147,6 +173,22 @@ export interface IntegersOptions {
  * @param valueCount the rows of the chunk that are not null
  */
 export function readIntegers(
+  unit: Uint8Array,
+  options: IntegersOptions,
+  valueCount: number,
+  memory: DecodeMemory,
+): ChunkIntegers {
+  const { runs } = options;
+  if (runs === undefined) return readEach(unit, options, valueCount, memory);
+  if (!(Number.isInteger(runs) && runs > 0 && runs <= valueCount))
+    throw new GranaryError('FORMAT_INVALID', 'A chunk has more runs than rows.');
+  const { metadata, integers } = readEach(unit, options, runs, memory);
+  const values = joinRuns(integers.values, metadata.section('runs') ?? new Uint8Array(0), valueCount, memory);
+  if (!values) throw new GranaryError('FORMAT_INVALID', 'The runs of a chunk do not add up to its rows.');
+  return { metadata, integers: { ...integers, values } };
+}
+
+function readEach(
   unit: Uint8Array,
   { method, pixels = 'rank', expandedBytesMax }: IntegersOptions,
   valueCount: number,

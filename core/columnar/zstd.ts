@@ -2,7 +2,8 @@ import { GranaryError } from '#core/kernel/index.ts';
 
 /** Zstandard (RFC 8878), synchronous. Node has it built in; a browser brings one. */
 export interface Zstd {
-  compress(bytes: Uint8Array): Uint8Array;
+  /** @param level 3 when left out */
+  compress(bytes: Uint8Array, level?: number): Uint8Array;
   /** Expands to exactly `byteCount` bytes; throws when the frame is damaged or holds another number of bytes. */
   decompress(bytes: Uint8Array, byteCount: number): Uint8Array;
 }

@@ -3,6 +3,7 @@ import { readIntegerMetadata, writeIntegerMetadata } from '#core/columnar/av1/in
 import { metadataObus } from '#core/columnar/av1/metadata.ts';
 import { OBU_FRAME, OBU_METADATA, OBU_SEQUENCE_HEADER, type Obu, obuHeader, readObus } from '#core/columnar/av1/obu.ts';
 import { ByteReader, ByteWriter } from '#core/columnar/byte-io.ts';
+import { decodeBytes } from '#core/columnar/byte-model.ts';
 import { zstd } from '#core/columnar/zstd.ts';
 import { concatBytes } from '#core/kernel/index.ts';
 import { type Dice, otherInteger, otherNumber } from './dice.ts';
@@ -16,7 +17,7 @@ interface MetadataParts {
   base: bigint;
   divisor: number;
   parameters: number[];
-  sections: { kind: number; coding: number; stored: Uint8Array; rawByteCount: number }[];
+  sections: { kind: number; coding: number; stored: Uint8Array; rawByteCount: number; records: number }[];
 }
 
 export function takeMetadataApart(bytes: Uint8Array): MetadataParts {
@@ -31,8 +32,9 @@ export function takeMetadataApart(bytes: Uint8Array): MetadataParts {
     const kind = reader.byte();
     const coding = reader.byte();
     const storedByteCount = reader.number();
-    const rawByteCount = coding === 1 ? reader.number() : 0;
-    sections.push({ kind, coding, stored: reader.bytes(storedByteCount), rawByteCount });
+    const rawByteCount = coding > 0 ? reader.number() : 0;
+    const records = coding === 2 ? reader.number() : 1;
+    sections.push({ kind, coding, stored: reader.bytes(storedByteCount), rawByteCount, records });
   }
   return { mapping, counts, base, divisor, parameters, sections };
 }
@@ -42,9 +44,10 @@ export function writeMetadata({ mapping, counts, base, divisor, parameters, sect
   for (const count of counts) writer.number(count);
   writer.signed(base).number(divisor).number(parameters.length);
   for (const parameter of parameters) writer.number(parameter);
-  for (const { kind, coding, stored, rawByteCount } of sections) {
+  for (const { kind, coding, stored, rawByteCount, records } of sections) {
     writer.byte(kind).byte(coding).number(stored.length);
-    if (coding === 1) writer.number(rawByteCount);
+    if (coding > 0) writer.number(rawByteCount);
+    if (coding === 2) writer.number(records);
     writer.bytes(stored);
   }
   return writer.finish();
@@ -83,12 +86,12 @@ export function mutateMetadata(dice: Dice, bytes: Uint8Array, others: readonly U
 function mutateSection(dice: Dice, sections: MetadataParts['sections'], others: readonly Uint8Array[]): void {
   const at = dice.below(sections.length);
   const section = sections[at]!;
-  switch (dice.below(8)) {
+  switch (dice.below(9)) {
     case 0:
-      section.kind = dice.below(12);
+      section.kind = dice.below(16);
       return;
     case 1:
-      section.coding = dice.below(3);
+      section.coding = dice.below(4);
       return;
     case 2:
       section.rawByteCount = otherNumber(dice, section.rawByteCount);
@@ -97,19 +100,29 @@ function mutateSection(dice: Dice, sections: MetadataParts['sections'], others: 
       sections.splice(at, 1);
       return;
     case 4:
-      sections.push({ ...section, kind: dice.below(12) });
+      sections.push({ ...section, kind: dice.below(16) });
       return;
     case 5:
       section.stored = mutateBytes(dice, section.stored, others);
       return;
+    case 6:
+      section.records = otherNumber(dice, section.records);
+      return;
     default: {
-      // Behind zstd: the content changes, its frame is right.
-      const raw = section.coding === 1 ? zstd().decompress(section.stored, section.rawByteCount) : section.stored;
+      // Behind zstd and the model: the content changes, its coding is right.
+      const raw = expanded(section);
       const changed = dice.chance(0.7) ? mutateWord(dice, raw) : mutateBytes(dice, raw, others);
       section.rawByteCount = changed.length;
       section.stored = section.coding === 1 ? zstd().compress(changed) : changed;
+      if (section.coding === 2) section.coding = 0;
     }
   }
+}
+
+function expanded({ coding, stored, rawByteCount, records }: MetadataParts['sections'][number]): Uint8Array {
+  if (coding === 0) return stored;
+  if (coding === 1) return zstd().decompress(stored, rawByteCount);
+  return decodeBytes(stored, rawByteCount, records < 256 ? { width: records } : { terminator: records - 256 });
 }
 
 /** One aligned word of 1, 2, 4 or 8 bytes set to an edge: offsets, indices and lengths in sections of the format. */

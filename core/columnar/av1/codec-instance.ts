@@ -44,6 +44,17 @@ interface CodecExports {
   ): number;
   rankClasses(source: number, target: number, count: number, order: number): void;
   unrankClasses(source: number, target: number, count: number, order: number): void;
+  byteModelBytes(count: number): number;
+  encodeBytes(work: number, bytes: number, count: number, width: number, terminator: number, target: number): number;
+  decodeBytes(
+    work: number,
+    bytes: number,
+    count: number,
+    width: number,
+    terminator: number,
+    source: number,
+    end: number,
+  ): void;
 }
 
 /** The codec of this thread. Calls on it do not overlap: everything is synchronous and reuses the same heap. */

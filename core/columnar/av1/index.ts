@@ -6,6 +6,7 @@
 export type { Bin } from './bins.ts';
 export { releaseCodec } from './codec-instance.ts';
 export { decodeIntegerUnit, type DecodedIntegers } from './decode-integers.ts';
+export { estimateIntegers } from './estimate-integers.ts';
 export { encodeIntegerUnit, type IntegerDescription, type IntegerHints, type IntegerUnit } from './encode-integers.ts';
 export {
   createFrameDecoder,

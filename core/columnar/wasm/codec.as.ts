@@ -14,6 +14,7 @@ export {
 export { predict32, predict64 } from './residuals.as';
 export { classify32, classify64, packOffsets32, packOffsets64, restoreValues } from './classes.as';
 export { rankClasses, unrankClasses } from './ranker.as';
+export { byteModelBytes, decodeBytes, encodeBytes } from './byte-model.as';
 
 /** The heap starts here. */
 const HEAP: u32 = 65536;

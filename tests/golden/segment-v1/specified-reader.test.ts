@@ -17,7 +17,8 @@ test.each(names)('%s is read by a reader made from the specification alone', asy
 
 test('large frames in four tiles, with every predictor and with a ranker', async () => {
   const random = seededRandom(9);
-  const count = 30_000;
+  // More values than go through the model.
+  const count = 66_000;
   let walk = 0;
   let line = 0;
   let slope = 0;

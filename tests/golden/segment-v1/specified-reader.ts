@@ -7,6 +7,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { rowsOf } from '#core/columnar/testing/rows-of.ts';
 import { decodeByStandard } from '#core/columnar/testing/standard-av1-decoder.ts';
+import { decodeSpecified } from './specified-model.ts';
 
 interface Element {
   readonly id: number;
@@ -180,13 +181,14 @@ async function integersOf(unit: Buffer, n: number): Promise<{ carried: bigint[];
   return { carried, own };
 }
 
-type ChunkJson = [number, number, string, number, number, 0 | { pixels?: string; alphabet?: number }, [number]];
+type ChunkJson = [number, number, string, number, number, 0 | { pixels?: string; alphabet?: number; runs?: number }, [number]];
 
 /** One chunk as the rows of the answers: hexadecimal bytes, quoted for text, `null`. */
 async function readChunk(unit: Buffer, type: Json, rowCount: number, json: ChunkJson): Promise<string[]> {
   const [, , , method, mapping, details, [nullCount]] = json;
   const n = rowCount - (mapping === 6 ? 0 : nullCount);
-  const coded = method === 4 ? await integersOf(unit, n) : undefined;
+  const runs = (details as { runs?: number }).runs;
+  const coded = method === 4 ? await integersOf(unit, runs ?? n) : undefined;
   const reader = new Numbers(coded?.own ?? metadataBytes(unit));
   // Section 5.
   if (reader.byte() !== mapping || reader.count() !== rowCount) throw new Error('the unit disagrees with the tags');
@@ -200,20 +202,24 @@ async function readChunk(unit: Buffer, type: Json, rowCount: number, json: Chunk
     const kind = reader.byte();
     const coding = reader.byte();
     const stored = reader.count();
-    if (coding === 1) reader.count();
+    const raw = coding > 0 ? reader.count() : stored;
+    const records = coding === 2 ? reader.count() : 0;
     const bytes = reader.take(stored);
-    sections.set(kind, coding === 1 ? zstdDecompressSync(bytes) : bytes);
+    const modelled = () => Buffer.from(decodeSpecified(bytes, raw, records));
+    sections.set(kind, coding === 2 ? modelled() : coding === 1 ? zstdDecompressSync(bytes) : bytes);
   }
   const section = (kind: number): Buffer => sections.get(kind) ?? Buffer.alloc(0);
   if (mapping === 6) return rowsOf(tableFromIPC(section(3)).batches[0]!.data.children[0]!);
   let carried = coded?.carried ?? [];
   if (divisor === 0n) carried = Array.from({ length: streamCount }, () => 0n);
   else if (method === 3)
-    carried = (await symbolsOf(unit, (details as { alphabet: number }).alphabet, (details as { pixels: string }).pixels, n))
-      .slice(0, n)
+    carried = (await symbolsOf(unit, (details as { alphabet: number }).alphabet, (details as { pixels: string }).pixels, streamCount))
+      .slice(0, streamCount)
       .map(BigInt);
   else if (!coded) carried = littleEndian(section(2), section(2).length / streamCount);
-  const integers = carried.map((value) => BigInt.asIntN(64, base + divisor * value));
+  const distinct = carried.map((value) => BigInt.asIntN(64, base + divisor * value));
+  const extra = runs === undefined ? [] : littleEndian(section(12), section(12).length / runs);
+  const integers = distinct.flatMap((value, i) => Array<bigint>(1 + Number(extra[i] ?? 0)).fill(value));
   const values = valuesOf(mapping, type, integers, parameters, section, n);
   let at = 0;
   const isNull = (row: number) => n === 0 || (n < rowCount && !((section(1)[row >> 3]! >> (row & 7)) & 1));
@@ -224,6 +230,17 @@ const littleEndian = (bytes: Buffer, width: number): bigint[] =>
   Array.from({ length: bytes.length / width }, (_, i) =>
     BigInt(`0x${Buffer.from(bytes.subarray(i * width, (i + 1) * width)).reverse().toString('hex')}`),
   );
+
+/** Values that each end with a byte that none of them holds. */
+function cut(bytes: Buffer, terminator: number): Buffer[] {
+  const values: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const end = bytes.indexOf(terminator, at);
+    values.push(bytes.subarray(at, end));
+    at = end + 1;
+  }
+  return values;
+}
 
 /** Section 5, the table of mappings: the values that are not null. */
 function valuesOf(
@@ -270,15 +287,51 @@ function valuesOf(
       );
     }
     case 4: {
+      const [count = 0, terminator = 256, places] = parameters;
       const lengths = new Numbers(section(4));
       const bytes = new Numbers(section(5));
-      const entries = Array.from({ length: parameters[0]! }, () => quoted(bytes.take(lengths.count())));
+      const entries = (
+        terminator < 256
+          ? cut(section(5), terminator)
+          : Array.from({ length: count }, () => bytes.take(lengths.count()))
+      ).map(quoted);
       const order = section(6).length > 0 ? littleEndian(section(6), entries.length <= 256 ? 1 : 2) : undefined;
-      return integers.map((code) => entries[Number(order ? order[Number(code)] : code)]!);
+      const list = [...entries.keys()];
+      return integers.map((integer) => {
+        if (places !== 1) return entries[Number(order ? order[Number(integer)] : integer)]!;
+        const [number] = list.splice(Number(integer), 1);
+        list.unshift(number!);
+        return entries[number!]!;
+      });
     }
     case 5: {
+      const [terminator, fronts] = parameters;
+      if (terminator !== undefined) {
+        let before = Buffer.alloc(0);
+        return cut(section(3), terminator).map((rest, i) => {
+          before = Buffer.concat([before.subarray(0, fronts === 1 ? section(13)[i] : 0), rest]);
+          return quoted(before);
+        });
+      }
       const bytes = new Numbers(section(3));
       return integers.map((length) => quoted(bytes.take(Number(length))));
+    }
+    case 7: {
+      const pattern = new Numbers(section(11));
+      const literal = () => pattern.take(pattern.count());
+      const first = literal();
+      const fields: { width: number; least: bigint; count: bigint; after: Buffer }[] = [];
+      while (pattern.at < pattern.bytes.length)
+        fields.push({ width: pattern.byte(), least: pattern.big(), count: pattern.big(), after: literal() });
+      return integers.map((integer) => {
+        let rest = integer;
+        const parts = fields.toReversed().flatMap(({ width: digits, least, count, after }) => {
+          const number = least + (rest % count);
+          rest /= count;
+          return [after, Buffer.from(String(number).padStart(digits, '0'))];
+        });
+        return quoted(Buffer.concat([first, ...parts.toReversed()]));
+      });
     }
     default:
       throw new Error(`mapping ${mapping}`);
