@@ -14,6 +14,8 @@ export type DataAssetType = (typeof DATA_ASSET_TYPES)[number];
 export const STORAGE_FORMATS = ['POSTGRESQL', 'EDGE', 'WEBM_COLUMNAR'] as const;
 export type StorageFormat = (typeof STORAGE_FORMATS)[number];
 
+export type MaxErrors = Readonly<Record<string, string>>;
+
 /** A named table of the lakehouse and what is known about it. */
 export interface DataAsset {
   readonly id: AssetId;
@@ -24,6 +26,11 @@ export interface DataAsset {
   /** The columns at the current version; no fields before the first commit of rows. */
   readonly schema: Schema;
   readonly tags: readonly string[];
+  /**
+   * By column, how far a value that is stored from now on may be from the one that came in: `0.5`, or `1%` of itself.
+   * Absent without any; kept by columns of WebM only.
+   */
+  readonly maxErrors?: MaxErrors | undefined;
   /** Milliseconds since the UNIX epoch. */
   readonly createdAt: number;
   readonly updatedAt: number;

@@ -1,5 +1,5 @@
 import { type AssetId, GranaryError, uuidv7, canonicalJson } from '#core/kernel/index.ts';
-import type { DataAssetType, StorageFormat } from './asset.ts';
+import type { DataAssetType, MaxErrors, StorageFormat } from './asset.ts';
 import { normaliseAssetName } from './asset-name.ts';
 import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';
 import { checkDescription, normaliseTags } from './describe-asset.ts';
@@ -14,6 +14,8 @@ export interface NewAsset {
   readonly assetType: DataAssetType;
   readonly storageFormat: StorageFormat;
   readonly tags?: readonly string[] | undefined;
+  /** As an asset has them; checked against the columns by whoever knows them. */
+  readonly maxErrors?: MaxErrors | undefined;
 }
 
 /** Refuses a name that another asset has. Errors: `ASSET_EXISTS`. */
@@ -34,7 +36,9 @@ export async function draftAsset(core: CatalogCore, draft: Draft, id: AssetId, i
   const description = checkDescription(input.description ?? null);
   const tags = normaliseTags(input.tags ?? []);
   await assertNameIsFree(core, name);
-  const facts = { name, description, assetType, storageFormat, tags };
+  const { maxErrors = {} } = input;
+  const bounds = Object.keys(maxErrors).length > 0 ? { maxErrors } : {};
+  const facts = { name, description, assetType, storageFormat, tags, ...bounds };
   const operationId = await draft.replicate({ id, operationId: null }, 'asset-created', facts);
   draft.commit.put(assetNameKey(name), canonicalJson(id));
   const { wall } = draft.time;

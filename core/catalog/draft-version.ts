@@ -1,5 +1,5 @@
 import type { Schema } from 'apache-arrow';
-import { schemaFromJson, schemaToJson } from '#core/columnar/index.ts';
+import { schemaFromJson, schemaToJson, withErrorBounds } from '#core/columnar/index.ts';
 import { equalBytes, GranaryError, canonicalJson } from '#core/kernel/index.ts';
 import type { VersionRecord } from './asset-version.ts';
 import type { AssetRecord } from './catalog-asset.ts';
@@ -14,8 +14,14 @@ import { readVersion } from './read-catalog.ts';
 import type { CatalogCore, Draft } from './transact.ts';
 import { changeTime } from './update-asset.ts';
 
-/** The schema after the commit. Rows that replace all others bring their own. */
+/** The schema after the commit, with the error bounds of the asset. Rows that replace all others bring their own columns. */
 function nextSchema(record: AssetRecord, input: SegmentCommit): Schema {
+  const schema = nextColumns(record, input);
+  const bounds = Object.entries(record.maxErrors ?? {}).filter(([name]) => schema.fields.some((f) => f.name === name));
+  return withErrorBounds(schema, Object.fromEntries(bounds));
+}
+
+function nextColumns(record: AssetRecord, input: SegmentCommit): Schema {
   const keepsRows = record.segmentCount > (input.removed?.length ?? 0);
   if (record.version === 0 || (!keepsRows && input.removed?.length)) return input.schema;
   return evolveSchema(record.name, schemaFromJson(record.schema), input.schema);

@@ -21,6 +21,8 @@ const asset = z.object({
   storageFormat: z.enum(STORAGE_FORMATS),
   schema: z.looseObject({ fields: z.array(field) }),
   tags: z.array(z.string()),
+  /** By column, how far stored values may be from those that came in. */
+  maxErrors: z.record(z.string(), z.string()),
   createdAt: z.string(),
   updatedAt: z.string(),
   version: z.int(),
@@ -102,7 +104,7 @@ export function catalogOperations(deps: CatalogOperationsDeps): readonly Operati
     }),
     defineOperation({
       name: 'updateAsset',
-      description: 'Changes what is said about an asset: name, description, type, tags.',
+      description: 'Changes what is said about an asset: name, description, type, tags, error bounds of columns.',
       input: z.strictObject({
         name: z.string(),
         newName: z.string().optional(),
@@ -110,6 +112,7 @@ export function catalogOperations(deps: CatalogOperationsDeps): readonly Operati
         assetType: z.enum(DATA_ASSET_TYPES).optional(),
         addTags: z.array(z.string()).default([]),
         removeTags: z.array(z.string()).default([]),
+        maxErrors: z.record(z.string(), z.string().nullable()).optional(),
       }),
       output: asset,
       permission: 'write',
@@ -167,6 +170,7 @@ const describeAsset = (found: CatalogAsset): AssetOutput => ({
   storageFormat: found.storageFormat,
   schema: schemaToJson(found.schema) as AssetOutput['schema'],
   tags: [...found.tags],
+  maxErrors: { ...found.maxErrors },
   createdAt: new Date(found.createdAt).toISOString(),
   updatedAt: new Date(found.updatedAt).toISOString(),
   version: found.version,

@@ -1,5 +1,6 @@
 import { type AssetId, GranaryError, canonicalJson } from '#core/kernel/index.ts';
-import type { DataAssetType } from './asset.ts';
+import { parseMaxError, schemaFromJson, withErrorBounds } from '#core/columnar/index.ts';
+import type { DataAssetType, MaxErrors } from './asset.ts';
 import { normaliseAssetName } from './asset-name.ts';
 import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';
 import { assertNameIsFree, requireAsset } from './create-asset.ts';
@@ -13,6 +14,8 @@ export interface AssetChanges {
   readonly description?: string | null | undefined;
   readonly assetType?: DataAssetType | undefined;
   readonly tags?: readonly string[] | undefined;
+  /** By column: null takes a bound away, columns that are absent keep theirs. It holds for rows that come from now on. */
+  readonly maxErrors?: Readonly<Record<string, string | null>> | undefined;
 }
 
 export interface UpdateOptions extends ChangeOptions {
@@ -33,17 +36,30 @@ export function assertUnchanged(record: AssetRecord, expectedUpdatedAt: number |
   );
 }
 
+/** What a record that was made before there were bounds has. */
+const NOTHING: Readonly<Record<string, object | undefined>> = { maxErrors: {} };
+
+/** The bounds after a change. Errors: `INPUT_INVALID` for a column that is not there or cannot have its bound. */
+function mergedBounds(record: AssetRecord, changes: NonNullable<AssetChanges['maxErrors']>): MaxErrors {
+  const merged = Object.entries({ ...record.maxErrors, ...changes });
+  const bounds = Object.fromEntries(merged.flatMap(([column, bound]) => (bound === null ? [] : [[column, bound]])));
+  for (const bound of Object.values(bounds)) parseMaxError(bound);
+  if (record.version > 0) withErrorBounds(schemaFromJson(record.schema), bounds);
+  return bounds;
+}
+
 /** Only what differs from the record, in normal form. Errors: `ASSET_NAME_INVALID`, `INPUT_INVALID`, `LIMIT_EXCEEDED`. */
 function differences(record: AssetRecord, changes: AssetChanges) {
-  const { name, description, assetType, tags } = changes;
+  const { name, description, assetType, tags, maxErrors } = changes;
   const wanted = {
     ...(name === undefined ? {} : { name: normaliseAssetName(name) }),
     ...(description === undefined ? {} : { description: checkDescription(description) }),
     ...(assetType === undefined ? {} : { assetType }),
     ...(tags === undefined ? {} : { tags: normaliseTags(tags) }),
+    ...(maxErrors === undefined ? {} : { maxErrors: mergedBounds(record, maxErrors) }),
   };
   const entries = Object.entries(wanted).filter(
-    ([field, value]) => JSON.stringify(value) !== JSON.stringify(record[field as keyof AssetRecord]),
+    ([field, value]) => JSON.stringify(value) !== JSON.stringify(record[field as keyof AssetRecord] ?? NOTHING[field]),
   );
   return Object.fromEntries(entries) as typeof wanted;
 }

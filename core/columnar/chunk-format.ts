@@ -27,9 +27,12 @@ export const SECTION_KINDS = {
   entryOrder: 6,
   exceptionIndices: 7,
   exceptionBytes: 8,
+  predictor: 9,
+  integerEntries: 10,
   pattern: 11,
   runs: 12,
-  shared: 13,
+  grid: 13,
+  shared: 14,
 } as const;
 export type SectionKind = keyof typeof SECTION_KINDS;
 const KNOWN_KINDS: ReadonlySet<number> = new Set(Object.values(SECTION_KINDS));

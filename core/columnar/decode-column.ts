@@ -8,12 +8,15 @@ import { type CarriedIntegers, toBytes, toInt64 } from './carried-integers.ts';
 import { type ChunkMetadata, NO_TERMINATOR } from './chunk-format.ts';
 import { fixedWidth, isText, type ColumnValues } from './column-values.ts';
 import { type DecodeMemory, freshMemory } from './decode-memory.ts';
-import { decimalBytes } from './decimals.ts';
+import { decimalBytes, shapeOf } from './decimals.ts';
 import { joinFronts } from './front-coding.ts';
 import { joinBytes } from './byte-split.ts';
 import { checkExpansion, expansionMax } from './expansion.ts';
-import { readIntegers } from './integer-stream.ts';
 import { toNumbers } from './int64.ts';
+import { readIntegers } from './integer-stream.ts';
+import { gridBytes, readGridSection, withExceptions } from './bounded.ts';
+import { canHaveBound } from './error-bound.ts';
+import { bitsInOrder } from './ordered-bits.ts';
 import { EXPANDED_BYTES_FREE, TEXT_BYTES_MAX } from './limits.ts';
 import { nestedFromIpc } from './nested.ts';
 import { numeralTexts, readPattern } from './numerals.ts';
@@ -115,10 +118,14 @@ function readValues(
     case 'integer': {
       const width = fixedWidth(type);
       if (!width || integers.values.length !== valueCount) throw invalid('A chunk holds no integers of its type.');
+      if (head.parameters.length > 0) return readOrderedBits(type, metadata, toInt64(integers, memory));
       return { kind: 'fixed', width, bytes: toBytes(integers, width, memory) };
     }
-    case 'decimal':
+    case 'decimal': {
+      const grid = section('grid');
+      if (grid) return readGrid(type, metadata, grid, toInt64(integers, memory));
       return readDecimals(type, metadata, toInt64(integers, memory));
+    }
     case 'bytes': {
       const [width, split] = head.parameters;
       const bytes = section('bytes') ?? new Uint8Array(0);
@@ -141,6 +148,38 @@ function readValues(
   }
 }
 
+/** Values with the exceptions of the chunk over them. */
+function fixedWithExceptions(width: number, bytes: Uint8Array | undefined, { section }: ChunkMetadata) {
+  const indices = viewAs(section('exceptionIndices') ?? new Uint8Array(0), Uint32Array);
+  const all = bytes && withExceptions(bytes, width, indices, section('exceptionBytes') ?? new Uint8Array(0));
+  if (!all) throw invalid('A chunk holds numbers that do not fit its type.');
+  return { kind: 'fixed', width, bytes: all } as const;
+}
+
+/** The bits of floats in their order. */
+function readOrderedBits(type: DataType, metadata: ChunkMetadata, numbers: BigInt64Array): ColumnValues['values'] {
+  const width = fixedWidth(type) ?? 0;
+  const [from = 0, divisor = 1, ...more] = metadata.head.parameters;
+  const integers = divisor === 1 ? numbers : numbers.map((number) => number * BigInt(divisor));
+  const known = DataType.isFloat(type) && more.length === 0;
+  return fixedWithExceptions(width, known ? bitsInOrder({ width: from, integers }, width) : undefined, metadata);
+}
+
+function readGrid(
+  type: DataType,
+  metadata: ChunkMetadata,
+  section: Uint8Array,
+  integers: BigInt64Array,
+): ColumnValues['values'] {
+  const { head } = metadata;
+  const width = fixedWidth(type);
+  const grid = readGridSection(section);
+  const fits = canHaveBound(type) && grid && head.parameters.length === 0;
+  if (!width || !fits || integers.length !== head.rowCount - head.nullCount)
+    throw invalid('A chunk has no valid grid.');
+  return fixedWithExceptions(width, gridBytes(type, width, grid, integers), metadata);
+}
+
 /** Texts and binaries, and dictionaries of them. */
 function requireText(type: DataType): void {
   if (!isText(DataType.isDictionary(type) ? (type.dictionary as DataType) : type))
@@ -153,12 +192,12 @@ function readDecimals(
   integers: BigInt64Array,
 ): ColumnValues['values'] {
   const width = fixedWidth(type);
-  const [digits] = head.parameters;
+  const shape = shapeOf(head.parameters);
   const exceptionIndices = viewAs(section('exceptionIndices') ?? new Uint8Array(0), Uint32Array);
   const exceptionBytes = section('exceptionBytes') ?? new Uint8Array(0);
   const bytes =
-    (width === 4 || width === 8) && digits !== undefined && integers.length === head.rowCount - head.nullCount
-      ? decimalBytes({ digits, integers, exceptionIndices, exceptionBytes }, width)
+    (width === 4 || width === 8) && shape && integers.length === head.rowCount - head.nullCount
+      ? decimalBytes({ ...shape, integers, exceptionIndices, exceptionBytes }, width)
       : undefined;
   if (!width || !bytes) throw invalid('A chunk holds no decimals of its type.');
   return { kind: 'fixed', width, bytes };

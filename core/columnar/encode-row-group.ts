@@ -2,6 +2,7 @@ import { type Data, DataType, type RecordBatch } from 'apache-arrow';
 import { GranaryError, isGranaryError } from '#core/kernel/index.ts';
 import { arrowDataOf } from './arrow-data.ts';
 import { fieldToJson } from './arrow-json.ts';
+import { isWithin, numbersOf } from './bounded.ts';
 import { columnChecksum } from './column-checksum.ts';
 import { pictureUnit } from './column-picture.ts';
 import { columnValuesOf, type ColumnValues } from './column-values.ts';
@@ -9,24 +10,31 @@ import { concatData } from './concat-data.ts';
 import { decodeColumn, type DecodedColumn } from './decode-column.ts';
 import { encodeColumn } from './encode-column.ts';
 import type { EncodedColumn } from './encoded-column.ts';
+import { type ErrorBound, errorBoundOf } from './error-bound.ts';
 import { COLUMNS_MAX, ROW_GROUP_ROWS_MAX } from './limits.ts';
 import { sameData } from './nested.ts';
 import type { EncodedChunk, EncodedRowGroup } from './segment-header.ts';
 import { statisticsOf } from './statistics.ts';
 import { bytesOf, sameBytes } from './words.ts';
 
+export interface RowGroupOptions {
+  /** Values come in for the first time: those of columns with an error bound may be approximated. */
+  readonly bounded?: boolean | undefined;
+}
+
 /**
  * Encodes the columns of a record batch, each into one AV1 temporal unit, then decodes every unit again and compares
- * the values bit for bit. Pure and synchronous; made for workers. Errors: `CODEC_MISMATCH` naming the column,
+ * the values bit for bit, or with their error bound. Pure and synchronous; made for workers. Errors: `CODEC_MISMATCH` naming the column,
  * `TYPE_UNSUPPORTED`, `LIMIT_EXCEEDED`, `INPUT_INVALID`.
  */
-export function encodeRowGroup(batch: RecordBatch): EncodedRowGroup {
+export function encodeRowGroup(batch: RecordBatch, { bounded = false }: RowGroupOptions = {}): EncodedRowGroup {
   const { fields } = batch.schema;
   checkLimits(fields.length, batch.numRows);
   const chunks = fields.map((field, index) => {
     fieldToJson(field);
     try {
-      return encodeChunk(field.type as DataType, batch.data.children[index]!);
+      const bound = bounded ? errorBoundOf(field) : undefined;
+      return encodeChunk(field.type as DataType, batch.data.children[index]!, bound);
     } catch (error) {
       throw inColumn(error, field.name);
     }
@@ -71,12 +79,12 @@ function inColumn(error: unknown, column: string): GranaryError {
   );
 }
 
-function encodeChunk(type: DataType, data: Data): EncodedChunk {
+function encodeChunk(type: DataType, data: Data, bound: ErrorBound | undefined): EncodedChunk {
   const column = columnOf(type, data);
-  const encoded = encodeColumn(type, column);
+  const encoded = encodeColumn(type, column, bound);
   const { unit, method, mapping, description, stored } = encoded;
   const encoding = { method, mapping, ...description };
-  const checksum = verify(type, column, encoded);
+  const checksum = verify(type, column, encoded, bound);
   const statistics = statisticsOf(type, stored);
   return { byteCount: unit.length, encoding, statistics, checksum, unit, picture: pictureUnit(data, unit.length) };
 }
@@ -93,7 +101,12 @@ function columnOf(type: DataType, data: Data): ColumnValues {
  * Decodes the unit the way a reader will, up to the Arrow array, and compares with what went in. Returns the checksum
  * of the decoded values. Errors: `CODEC_MISMATCH`, `LIMIT_EXCEEDED` when it expands further than readers accept.
  */
-function verify(type: DataType, column: ColumnValues, { unit, method, description, stored }: EncodedColumn): string {
+function verify(
+  type: DataType,
+  column: ColumnValues,
+  { unit, method, description, stored }: EncodedColumn,
+  bound: ErrorBound | undefined,
+): string {
   const mismatch = (cause?: unknown) =>
     new GranaryError(
       'CODEC_MISMATCH',
@@ -107,8 +120,28 @@ function verify(type: DataType, column: ColumnValues, { unit, method, descriptio
   } catch (error) {
     throw isGranaryError(error, 'LIMIT_EXCEEDED') ? error : mismatch(error);
   }
-  if (!sameColumn(column, columnValuesOf(arrowDataOf(type, decoded.column)))) throw mismatch();
+  const back = columnValuesOf(arrowDataOf(type, decoded.column));
+  if (!(sameColumn(column, back) || (bound && nearColumn(type, column, back, bound)))) throw mismatch();
   return columnChecksum(decoded);
+}
+
+/** Whether every value is within the bound, and nulls, infinities, NaN, the least and the greatest are what they were. */
+function nearColumn(type: DataType, left: ColumnValues, right: ColumnValues, bound: ErrorBound): boolean {
+  const [a, b] = [left.values, right.values];
+  if (a.kind !== 'fixed' || b.kind !== 'fixed' || a.bytes.length !== b.bytes.length) return false;
+  const withSame = { ...right, values: left.values };
+  const given = numbersOf(type, a.bytes, a.width);
+  const stored = numbersOf(type, b.bytes, b.width);
+  if (!sameColumn(left, withSame) || !given || !stored) return false;
+  let [least, most, storedLeast, storedMost] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let i = 0; i < given.length; i++) {
+    if (!isWithin(bound, given[i]!, stored[i]!)) return false;
+    least = given[i]! < least ? given[i]! : least;
+    most = given[i]! > most ? given[i]! : most;
+    storedLeast = stored[i]! < storedLeast ? stored[i]! : storedLeast;
+    storedMost = stored[i]! > storedMost ? stored[i]! : storedMost;
+  }
+  return least === storedLeast && most === storedMost;
 }
 
 function sameColumn(left: ColumnValues, right: ColumnValues): boolean {

@@ -1,7 +1,7 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 import { type AbortOptions, GranaryError, type SegmentHash, throwIfAborted } from '#core/kernel/index.ts';
 import { schemaToJson } from './arrow-json.ts';
-import { checkLimits } from './encode-row-group.ts';
+import { checkLimits, type RowGroupOptions } from './encode-row-group.ts';
 import { ROW_GROUP_ROWS, ROW_GROUP_ROWS_MAX, SEGMENT_BYTES, SEGMENT_ROWS, SINGLE_SEGMENT_BYTES_MAX } from './limits.ts';
 import { rebatch, type RowGroupBatch } from './rebatch.ts';
 import type { RowGroupEncoder } from './row-group-encoder.ts';
@@ -16,7 +16,7 @@ export interface EncodedSegment {
   readonly header: SegmentHeader;
 }
 
-export interface EncodeSegmentsOptions extends AbortOptions {
+export interface EncodeSegmentsOptions extends AbortOptions, RowGroupOptions {
   readonly encoder: RowGroupEncoder;
   /** Rows of a row group, 1 to `ROW_GROUP_ROWS_MAX`; `ROW_GROUP_ROWS` when left out. */
   readonly rowGroupRows?: number | undefined;
@@ -79,7 +79,7 @@ function assertFitsMemory(byteCount: number): void {
 async function* encodeRowGroups(
   batches: AsyncIterable<RowGroupBatch>,
   encoder: RowGroupEncoder,
-  { signal: outer }: AbortOptions,
+  { signal: outer, bounded }: AbortOptions & RowGroupOptions,
 ): AsyncGenerator<EncodedRowGroup> {
   const stop = new AbortController();
   const signal = outer ? AbortSignal.any([outer, stop.signal]) : stop.signal;
@@ -87,7 +87,7 @@ async function* encodeRowGroups(
   try {
     for await (const { batch, owned } of batches) {
       throwIfAborted(outer);
-      const work = encoder.encode(batch, { signal, owned });
+      const work = encoder.encode(batch, { signal, owned, bounded });
       // Awaited in order below; one that fails early must not count as unhandled until its turn comes.
       work.catch(() => undefined);
       pending.push(work);

@@ -6,7 +6,7 @@ import { buildDictionary, type BuiltDictionary } from './dictionary.ts';
 import { headOf, type EncodedColumn, validitySections } from './encoded-column.ts';
 import { frontCode, type FrontCoded } from './front-coding.ts';
 import { fromNumbers, fromSmall } from './int64.ts';
-import { carryIntegers, carrySections, smallest } from './integer-stream.ts';
+import { carryIntegers, carrySections, smallest } from './carry-integers.ts';
 import { findNumerals, writePattern } from './numerals.ts';
 import { freeByte, lengthsOf, terminated, type TextValues } from './text.ts';
 import { placesOfCodes } from './recency.ts';

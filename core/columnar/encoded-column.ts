@@ -1,7 +1,7 @@
 import type { StoredColumn } from './arrow-data.ts';
 import { makeSection, type Mapping, type Section } from './chunk-format.ts';
 import type { ColumnValues } from './column-values.ts';
-import type { CarriedChunk, StreamlessHead } from './integer-stream.ts';
+import type { CarriedChunk, StreamlessHead } from './carry-integers.ts';
 
 /** A column in a temporal unit, and the form of its values that the unit holds. */
 export interface EncodedColumn extends CarriedChunk {

@@ -3,6 +3,7 @@ export { ByteWriter } from './byte-io.ts';
 export { encodeSegments, verifySegment } from './adapters/node-segments.ts';
 export { createWorkerRowGroupEncoder } from './adapters/worker-row-group-encoder.ts';
 export { encodeRowGroup } from './encode-row-group.ts';
+export { errorBoundsOf, parseMaxError, withErrorBounds } from './error-bound.ts';
 export type { EncodedSegment, EncodeSegmentsOptions } from './encode-segments.ts';
 export * from './limits.ts';
 export {

@@ -1,3 +1,4 @@
+import { MAX_ERROR_METADATA } from './error-bound.ts';
 import type { ChunkEncoding, SegmentHeader } from './segment-header.ts';
 
 /** What a segment stores of one column, summed over its row groups. */
@@ -14,6 +15,8 @@ export interface ColumnInspection {
   readonly mappings: readonly string[];
   readonly predictors: readonly string[];
   readonly methods: readonly string[];
+  /** How far values may be from those that came in, `0.5` or `1%` of themselves; null when they are exact. */
+  readonly maxError: string | null;
   /** How each row group is stored, with the bins and the ranker where there are any. */
   readonly rowGroups: readonly {
     readonly rowCount: number;
@@ -55,6 +58,7 @@ export function inspectSegment(header: SegmentHeader): SegmentInspection {
       mappings: distinct(encodings.map(({ mapping }) => mapping)),
       predictors: distinct(encodings.map((encoding) => encoding['predictor'])),
       methods: distinct(encodings.map(({ method }) => method)),
+      maxError: field.metadata.get(MAX_ERROR_METADATA) ?? null,
       rowGroups,
     };
   });

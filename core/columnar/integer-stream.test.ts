@@ -2,7 +2,8 @@ import { beforeAll, expect, test } from 'vitest';
 import { nodeZstd } from './adapters/node-zstd.ts';
 import { toInt64 } from './carried-integers.ts';
 import { freshMemory } from './decode-memory.ts';
-import { carryIntegers, readIntegers } from './integer-stream.ts';
+import { carryIntegers } from './carry-integers.ts';
+import { readIntegers } from './integer-stream.ts';
 import { installZstd } from './zstd.ts';
 
 beforeAll(() => installZstd(nodeZstd));

@@ -2,156 +2,31 @@ import { GranaryError } from '#core/kernel/index.ts';
 import {
   decodeIntegerUnit,
   decodePalette,
-  encodeIntegerUnit,
-  encodePalette,
-  type IntegerDescription,
-  placeholderUnit,
+  isLagged,
+  LAG_MAX,
+  LAG_MIN,
+  type PackedResiduals,
+  PREDICTORS,
   readMetadata,
+  restoreResiduals,
 } from './av1/index.ts';
-import {
-  makeSection,
-  readChunkMetadata,
-  writeChunkMetadata,
-  type ChunkHead,
-  type ChunkMetadata,
-  type Section,
-} from './chunk-format.ts';
-import type { CarriedIntegers } from './carried-integers.ts';
+import { joinBytes } from './byte-split.ts';
+import { ByteReader, ByteWriter } from './byte-io.ts';
+import { type ChunkMetadata, makeSection, readChunkMetadata, type Section } from './chunk-format.ts';
+import { type CarriedIntegers, toInt64 } from './carried-integers.ts';
 import type { DecodeMemory } from './decode-memory.ts';
-import { commonDivisor, distancesFrom, quotients, rangeOf } from './int64.ts';
-import { findRuns, joinRuns, runBytes } from './runs.ts';
-import { bytesOf, viewAs } from './words.ts';
+import { wordsOf } from './int64.ts';
+import { INTEGER_ENTRIES_MAX } from './limits.ts';
+import { joinRuns } from './runs.ts';
+import { viewAs } from './words.ts';
 
 /** How the bits of a chunk travel inside its AV1 temporal unit. */
 export const METHODS = ['constant', 'plain', 'zstd', 'palette', 'integers', 'model'] as const;
 export type Method = (typeof METHODS)[number];
 
-/** A temporal unit and how it was made; `description` is for people and tools, not for the decoder. */
-export interface CarriedChunk {
-  readonly unit: Uint8Array;
-  readonly method: Method;
-  readonly description: object;
-}
+export type PixelMapping = 'rank' | 'raw';
 
-/** What a chunk has to say besides its integers. */
-export type StreamlessHead = Pick<ChunkHead, 'mapping' | 'rowCount' | 'nullCount' | 'parameters'>;
-
-/** A palette frame has at most this many colours. */
-const ALPHABET_MAX = 8;
-const PIXEL_MAPPINGS = ['rank', 'raw'] as const;
-export type PixelMapping = (typeof PIXEL_MAPPINGS)[number];
-
-/** The smallest of several candidates; the first of equals. */
-export const smallest = <T extends { readonly unit: Uint8Array }>(candidates: readonly T[]): T =>
-  candidates.reduce((best, candidate) => (candidate.unit.length < best.unit.length ? candidate : best));
-
-/** A chunk without integers: its sections say everything. */
-export function carrySections(head: StreamlessHead, sections: readonly Section[]): CarriedChunk {
-  const metadata = writeChunkMetadata({ ...head, streamCount: 0, base: 0n, divisor: 0 }, sections);
-  return { unit: placeholderUnit(metadata), method: methodOf(sections), description: {} };
-}
-
-/** What the sections went through. */
-function methodOf(sections: readonly Section[]): Method {
-  if (sections.length === 0) return 'constant';
-  if (sections.some(({ records }) => records)) return 'model';
-  return sections.some(({ rawByteCount }) => rawByteCount !== undefined) ? 'zstd' : 'plain';
-}
-
-/**
- * Puts integers into a temporal unit in the way that makes it smallest. A divisor that all distances have in common
- * (timestamps in microseconds that only hold whole minutes, prices in steps of 5) is taken out first. Then: a constant, AV1 (through bins, or
- * as a palette of at most eight symbols), packed bytes with zstd or the model, or packed bytes as they are. Long runs of
- * equal integers may be carried as one integer each, with their lengths in a section.
- */
-export function carryIntegers(
-  head: StreamlessHead,
-  sections: readonly Section[],
-  integers: BigInt64Array,
-): CarriedChunk {
-  const single = carryEach(head, sections, integers);
-  const runs = single.method === 'constant' ? undefined : findRuns(integers);
-  if (!runs) return single;
-  const lengths = makeSection('runs', runBytes(runs), { width: runs.extra.BYTES_PER_ELEMENT });
-  const joined = carryEach(head, [...sections, lengths], runs.values);
-  return smallest([single, { ...joined, description: { ...joined.description, runs: runs.values.length } }]);
-}
-
-function carryEach(head: StreamlessHead, sections: readonly Section[], integers: BigInt64Array): CarriedChunk {
-  const streamCount = integers.length;
-  if (streamCount === 0) return carrySections(head, sections);
-  const { min, max } = rangeOf(integers);
-  if (min === max) {
-    const metadata = writeChunkMetadata({ ...head, streamCount, base: min, divisor: 0 }, sections);
-    return { unit: placeholderUnit(metadata), method: 'constant', description: {} };
-  }
-  const divisor = max - min <= BigInt(Number.MAX_SAFE_INTEGER) ? commonDivisor(integers) : 1;
-  // Taking out a divisor takes out the least value as well: what is left starts at 0.
-  const values = divisor === 1 ? integers : quotients(integers, min, divisor);
-  const base = divisor === 1 ? 0n : min;
-  const least = divisor === 1 ? min : 0n;
-  const top = (max - min) / BigInt(divisor);
-  const shared = { ...head, streamCount, divisor };
-  const notes = divisor > 1 ? { divisor } : {};
-  const metadata = writeChunkMetadata({ ...shared, base }, sections);
-  const candidates: CarriedChunk[] = [];
-  const coded = encodeIntegerUnit(values, { metadata });
-  if (coded)
-    candidates.push({
-      unit: coded.unit,
-      method: 'integers',
-      description: { ...describe(coded.description), ...notes },
-    });
-  if (top < PACKED_MAX) {
-    const own = { ...shared, base: min };
-    const distances = distancesFrom(values, least, packedWidth(top));
-    candidates.push(packed(own, sections, distances, notes));
-    if (top < ALPHABET_MAX) candidates.push(...palettes(own, sections, distances as Uint8Array, Number(top), notes));
-  } else {
-    candidates.push(packed({ ...shared, base }, sections, values, notes));
-  }
-  return smallest(candidates);
-}
-
-/** The integer codec's choices as compact JSON: bins as pairs of least residual and offset bits, in order of frequency. */
-function describe({ predictor, ranker, bins }: IntegerDescription): object {
-  const pairs = bins.map(({ low, bits }) => [Number.isSafeInteger(Number(low)) ? Number(low) : low.toString(), bits]);
-  return { predictor, ...(ranker === 'none' ? {} : { ranker }), bins: pairs };
-}
-
-/** Distances from the least value are packed when they fit into 32 bits; wider integers keep all of their 64. */
-const PACKED_MAX = 1n << 32n;
-/** Streams are what scans read most: longer ones must not wait for the model. */
-const MODELLED_VALUES_MAX = 2 ** 16;
-const packedWidth = (top: bigint): number => (top < 1n << 8n ? 1 : top < 1n << 16n ? 2 : 4);
-
-function packed(
-  head: ChunkHead,
-  sections: readonly Section[],
-  values: Uint8Array | Uint16Array | Uint32Array | BigInt64Array,
-  notes: object,
-): CarriedChunk {
-  const records = values.length <= MODELLED_VALUES_MAX ? { width: values.BYTES_PER_ELEMENT } : undefined;
-  const section = makeSection('stream', bytesOf(values), records);
-  const unit = placeholderUnit(writeChunkMetadata(head, [...sections, section]));
-  return { unit, method: methodOf([section]), description: notes };
-}
-
-function palettes(
-  head: ChunkHead,
-  sections: readonly Section[],
-  symbols: Uint8Array,
-  top: number,
-  notes: object,
-): CarriedChunk[] {
-  const alphabet = top + 1;
-  const metadata = writeChunkMetadata(head, sections);
-  return PIXEL_MAPPINGS.map((pixels) => ({
-    unit: encodePalette(symbols, { alphabet, mapping: pixels, metadata }),
-    method: 'palette',
-    description: { alphabet, pixels, ...notes },
-  }));
-}
+const invalid = (message: string) => new GranaryError('FORMAT_INVALID', message);
 
 export interface ChunkIntegers {
   readonly metadata: ChunkMetadata;
@@ -161,7 +36,7 @@ export interface ChunkIntegers {
 export interface IntegersOptions {
   readonly method: Method;
   readonly pixels?: PixelMapping | undefined;
-  /** How many runs the integers come in, if they do. */
+  /** How many runs there are, when the integers come in runs. */
   readonly runs?: number | undefined;
   /** The most bytes that one section may expand to, if less than what the format allows. */
   readonly expandedBytesMax?: number | undefined;
@@ -180,11 +55,10 @@ export function readIntegers(
 ): ChunkIntegers {
   const { runs } = options;
   if (runs === undefined) return readEach(unit, options, valueCount, memory);
-  if (!(Number.isInteger(runs) && runs > 0 && runs <= valueCount))
-    throw new GranaryError('FORMAT_INVALID', 'A chunk has more runs than rows.');
+  if (!(Number.isInteger(runs) && runs > 0 && runs <= valueCount)) throw invalid('A chunk has more runs than rows.');
   const { metadata, integers } = readEach(unit, options, runs, memory);
   const values = joinRuns(integers.values, metadata.section('runs') ?? new Uint8Array(0), valueCount, memory);
-  if (!values) throw new GranaryError('FORMAT_INVALID', 'The runs of a chunk do not add up to its rows.');
+  if (!values) throw invalid('The runs of a chunk do not add up to its rows.');
   return { metadata, integers: { ...integers, values } };
 }
 
@@ -199,16 +73,80 @@ function readEach(
   const metadata = readChunkMetadata(coded ? coded.metadata : readMetadata(unit), expandedBytesMax);
   const { streamCount, base, divisor } = metadata.head;
   if (streamCount !== 0 && streamCount !== valueCount) {
-    throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers than rows.');
+    throw invalid('A chunk holds another number of integers than rows.');
   }
   if (divisor === 0) return { metadata, integers: { values: new Uint8Array(streamCount), base, divisor } };
-  if (coded) return { metadata, integers: { values: coded.values, base, divisor } };
-  if (method === 'palette') {
-    const { symbols } = decodePalette(unit, { symbolCount: valueCount, mapping: pixels });
-    return { metadata, integers: { values: symbols, base, divisor } };
+  const palette = method === 'palette' ? decodePalette(unit, { symbolCount: valueCount, mapping: pixels }) : undefined;
+  const carried = { values: coded?.values ?? palette?.symbols ?? unpack(metadata), base, divisor };
+  const entries = metadata.section('integerEntries');
+  if (!entries) return { metadata, integers: carried };
+  const picked = pick(readEntries(entries), toInt64(carried, memory), memory);
+  return { metadata, integers: { values: picked, base: 0n, divisor: 1 } };
+}
+
+/** The carried integers of a section: as they are, or as residuals of a predictor. */
+function unpack({ head, section }: ChunkMetadata): CarriedIntegers['values'] {
+  const stream = section('stream') ?? new Uint8Array(0);
+  const width = stream.length / head.streamCount;
+  const predictor = section('predictor');
+  const type = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigInt64Array }[width];
+  if (!predictor && type) return viewAs(stream, type as typeof Uint8Array);
+  if (!predictor || ![1, 2, 3, 4].includes(width)) throw invalid('A chunk holds another number of integers.');
+  const { split, ...start } = readPredictor(predictor);
+  return restoreResiduals({ ...start, width, bytes: split ? joinBytes(stream, width) : stream }, head.streamCount);
+}
+
+const SPLIT = 16;
+
+/** Section `predictor`: what is needed besides the packed residuals; `split` when all their first bytes come first. */
+export function predictorSection(packed: PackedResiduals, split: boolean): Section {
+  const { predictor, lag, base, slope, low } = packed;
+  const writer = new ByteWriter().byte(PREDICTORS.indexOf(predictor) + (split ? SPLIT : 0));
+  return makeSection('predictor', writer.number(lag).signed(base).signed(slope).signed(low).finish());
+}
+
+function readPredictor(bytes: Uint8Array) {
+  const reader = new ByteReader(bytes);
+  const coding = reader.byte();
+  const predictor = PREDICTORS[coding % SPLIT];
+  const lag = reader.number();
+  const lagged = predictor && isLagged(predictor);
+  if (!predictor || coding >= 2 * SPLIT || (lagged ? lag < LAG_MIN || lag > LAG_MAX : lag !== 0)) {
+    throw invalid('A chunk has an unknown predictor.');
   }
-  const section = metadata.section('stream') ?? new Uint8Array(0);
-  const type = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigInt64Array }[section.length / valueCount];
-  if (!type) throw new GranaryError('FORMAT_INVALID', 'A chunk holds another number of integers.');
-  return { metadata, integers: { values: viewAs(section, type as typeof Uint8Array), base, divisor } };
+  const [base, slope, low] = [reader.signed(), reader.signed(), reader.signed()];
+  if (!reader.done) throw invalid('The predictor of a chunk is too long.');
+  return { predictor, lag, base, slope, low, split: coding >= SPLIT };
+}
+
+/** Section `integerEntries`: the distinct integers that the carried ones are numbers of, each as what it adds to the last. */
+export function entriesSection(entries: BigInt64Array): Section {
+  const writer = new ByteWriter();
+  entries.forEach((entry, i) => writer.signed(BigInt.asIntN(64, entry - (entries[i - 1] ?? 0n))));
+  return makeSection('integerEntries', writer.finish());
+}
+
+function readEntries(bytes: Uint8Array): BigInt64Array {
+  const reader = new ByteReader(bytes);
+  const entries: bigint[] = [];
+  for (let entry = 0n; !reader.done;) {
+    if (entries.length === INTEGER_ENTRIES_MAX) throw invalid('A chunk has too many distinct integers.');
+    entries.push((entry = BigInt.asIntN(64, entry + reader.signed())));
+  }
+  return BigInt64Array.from(entries);
+}
+
+function pick(entries: BigInt64Array, numbers: BigInt64Array, memory: DecodeMemory): BigInt64Array {
+  const from = wordsOf(entries);
+  const words = wordsOf(numbers);
+  const picked = viewAs(memory.bytes(numbers.length * 8), BigInt64Array);
+  const to = wordsOf(picked);
+  for (let i = 0; i < to.length; i += 2) {
+    const number = words[i]!;
+    if (words[i + 1] !== 0 || number < 0 || number >= entries.length)
+      throw invalid('A number of a chunk has no entry.');
+    to[i] = from[2 * number]!;
+    to[i + 1] = from[2 * number + 1]!;
+  }
+  return picked;
 }

@@ -63,3 +63,6 @@ export const TAGS_MAX = ROW_GROUPS_MAX + 1000;
 
 /** Types may nest this deep; the reader recurses. */
 export const TYPE_DEPTH_MAX = 64;
+
+/** Distinct integers that a chunk may number: a table of more saves nothing, and each takes a reader memory. */
+export const INTEGER_ENTRIES_MAX = 65_536;

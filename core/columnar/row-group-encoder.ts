@@ -1,9 +1,9 @@
 import type { RecordBatch } from 'apache-arrow';
 import { type AbortOptions, throwIfAborted } from '#core/kernel/index.ts';
-import { encodeRowGroup } from './encode-row-group.ts';
+import { encodeRowGroup, type RowGroupOptions } from './encode-row-group.ts';
 import type { EncodedRowGroup } from './segment-header.ts';
 
-export interface EncodeOptions extends AbortOptions {
+export interface EncodeOptions extends AbortOptions, RowGroupOptions {
   /** The caller gives the batch away: its buffers may be moved to another thread and are empty then. */
   readonly owned?: boolean | undefined;
 }
@@ -23,9 +23,9 @@ export interface RowGroupEncoder extends AsyncDisposable {
 export function createInlineRowGroupEncoder(): RowGroupEncoder {
   return {
     threadCount: 1,
-    async encode(batch, { signal } = {}) {
+    async encode(batch, { signal, bounded } = {}) {
       throwIfAborted(signal);
-      return encodeRowGroup(batch);
+      return encodeRowGroup(batch, { bounded });
     },
     async [Symbol.asyncDispose]() {},
   };

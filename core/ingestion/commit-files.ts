@@ -1,5 +1,6 @@
 import type { RecordBatch } from 'apache-arrow';
-import type { AssetVersion, CommitOutcome, SegmentRef } from '#core/catalog/index.ts';
+import type { AssetVersion, CommitOutcome, MaxErrors, SegmentRef } from '#core/catalog/index.ts';
+import { withErrorBounds } from '#core/columnar/index.ts';
 import { GranaryError, isGranaryError, throwIfAborted, type Uuid, uuidv7 } from '#core/kernel/index.ts';
 import { type LineageSource, recordLineage } from '#core/lineage/index.ts';
 import type { IngestRun } from './ingest-files.ts';
@@ -16,7 +17,7 @@ export interface CommittedFiles extends AssetVersion {
 /** Writes the rows of the files into the asset's store and makes them a version. Nothing is visible before the end. */
 export async function commitFiles(run: IngestRun, files: readonly OpenedFile[]): Promise<CommittedFiles> {
   const { stores, target, context } = run;
-  const { schema } = files[0]!.source;
+  const schema = withErrorBounds(files[0]!.source.schema, boundsOf(run));
   const store = stores[target.storageFormat];
   const writeTarget = { assetId: target.id, assetName: target.name, schema };
   const segments: SegmentRef[] = [];
@@ -52,7 +53,7 @@ async function commit(
   added: readonly SegmentRef[],
 ): Promise<CommitOutcome> {
   const { catalog, input, context, target, quarantine } = run;
-  const { schema } = files[0]!.source;
+  const schema = withErrorBounds(files[0]!.source.schema, boundsOf(run));
   const job = uuidv7(run);
   let parentVersion = target.asset?.version ?? 0;
   for (let attempt = 1; ; attempt++) {
@@ -68,6 +69,7 @@ async function commit(
                 assetType: input.assetType ?? 'STRUCTURED',
                 storageFormat: target.storageFormat,
                 tags: input.tags,
+                maxErrors: input.maxErrors,
               },
           parentVersion,
           schema,
@@ -85,7 +87,7 @@ async function commit(
             recordLineage(
               run,
               contribution,
-              files.map((file) => lineageOf(file, job)),
+              files.map((file) => lineageOf(file, job, boundsOf(run))),
             ),
         },
         { actor: context.caller, signal: context.signal },
@@ -97,11 +99,28 @@ async function commit(
   }
 }
 
-const lineageOf = ({ file, source, rowCount, quarantinedCount }: OpenedFile, job: Uuid): LineageSource => ({
+const boundsText = (maxErrors: MaxErrors): string =>
+  Object.entries(maxErrors)
+    .map(([column, bound]) => `${column}=${bound}`)
+    .join(' ');
+
+/** The error bounds under which rows come into the asset. */
+const boundsOf = ({ target, input }: IngestRun): MaxErrors =>
+  target.asset ? (target.asset.maxErrors ?? {}) : input.maxErrors;
+
+const lineageOf = (
+  { file, source, rowCount, quarantinedCount }: OpenedFile,
+  job: Uuid,
+  maxErrors: MaxErrors,
+): LineageSource => ({
   from: { kind: 'file', name: file.name, contentHash: source.contentHash },
   job,
   rowCount,
-  detail: { format: source.format, quarantinedCount },
+  detail: {
+    format: source.format,
+    quarantinedCount,
+    ...(Object.keys(maxErrors).length > 0 ? { maxErrors: boundsText(maxErrors) } : {}),
+  },
 });
 
 const describeJob = (run: IngestRun, id: Uuid, files: readonly OpenedFile[]) => ({

@@ -122,6 +122,13 @@ async function findTarget(deps: IngestDeps, input: IngestInput): Promise<IngestT
       { field: 'storageFormat' },
     );
   }
+  if (Object.entries(input.maxErrors).some(([column, bound]) => asset.maxErrors?.[column] !== bound)) {
+    throw new GranaryError(
+      'INPUT_INVALID',
+      `"${name}" has error bounds of its own. Change them first: granary assets set ${name} --max-error COLUMN=BOUND`,
+      { field: 'maxErrors' },
+    );
+  }
   return { id, name, storageFormat, asset, schema: asset.version > 0 ? asset.schema : undefined };
 }
 

@@ -16,6 +16,8 @@ const ingestInput = z.strictObject({
   assetType: z.enum(DATA_ASSET_TYPES).optional(),
   description: z.string().optional(),
   tags: z.array(z.string()).default([]),
+  /** Of a new asset, by column: how far a stored value may be from the one that comes in, `0.5` or `1%` of itself. */
+  maxErrors: z.record(z.string(), z.string()).default({}),
   /** The text of a schema file; absent: the columns are found from the data. */
   schemaFile: z.string().optional(),
   onError: z.enum(['stop', 'quarantine']).default('stop'),

@@ -16,6 +16,8 @@ const edge = z.object({
   to: z.object({ assetId: z.string(), name: z.string(), version: z.int() }),
   rowCount: z.int(),
   at: z.string(),
+  /** What else is recorded of the step: the format of a file, rows set aside, the error bounds of columns. */
+  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
   /** How many steps lie between the edge and the asset that was asked about; 1 for its own edges. */
   depth: z.int(),
 });
@@ -60,7 +62,7 @@ export function lineageOperations({ catalog, store }: LineageOperationsDeps): re
 }
 
 function flatten(branches: readonly LineageBranch[], depth: number): LineageOutput['upstream'] {
-  return branches.flatMap(({ edge: { from, to, rowCount, at }, branches: next }) => [
+  return branches.flatMap(({ edge: { from, to, rowCount, at, detail }, branches: next }) => [
     {
       from: {
         kind: from.kind,
@@ -72,6 +74,7 @@ function flatten(branches: readonly LineageBranch[], depth: number): LineageOutp
       to,
       rowCount,
       at: new Date(at).toISOString(),
+      detail: { ...detail },
       depth,
     },
     ...flatten(next, depth + 1),

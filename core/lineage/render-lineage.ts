@@ -11,7 +11,7 @@ const rows = (count: number) => `${count} ${count === 1 ? 'row' : 'rows'}`;
 function upstreamLine({ edge, branches }: LineageBranch): Line {
   const { from, to } = edge;
   const version = from.version === undefined ? '' : ` version ${from.version}`;
-  const text = `version ${to.version} ← ${from.kind} ${oneLine(from.name)}${version}, ${rows(edge.rowCount)}, ${time(edge)}`;
+  const text = `version ${to.version} ← ${from.kind} ${oneLine(from.name)}${version}, ${rows(edge.rowCount)}, ${time(edge)}${bounds(edge)}`;
   return { text, below: branches.map(upstreamLine) };
 }
 
@@ -21,6 +21,10 @@ function downstreamLine({ edge, branches }: LineageBranch): Line {
   const text = `${version}→ asset ${oneLine(to.name)} version ${to.version}, ${rows(edge.rowCount)}, ${time(edge)}`;
   return { text, below: branches.map(downstreamLine) };
 }
+
+/** Columns whose values may differ from those that came in. */
+const bounds = ({ detail: { maxErrors } }: LineageEdge) =>
+  typeof maxErrors === 'string' ? `, within ${oneLine(maxErrors)}` : '';
 
 const time = ({ at }: LineageEdge) => new Date(at).toISOString();
 

@@ -74,6 +74,10 @@ export async function readInspectedFile({
   throw new GranaryError('INPUT_INVALID', 'No file came with the call.');
 }
 
+/** Details are whatever a file says: only what has the right form is told. */
+const consideredOf = (value: unknown): (string | number)[] =>
+  Array.isArray(value) ? value.filter((part) => typeof part === 'string' || typeof part === 'number') : [];
+
 /** One column over all of its segments: every way it is stored, in order of first use, and the most bins of any. */
 function describeColumn(
   parts: readonly ColumnInspection[],
@@ -91,6 +95,8 @@ function describeColumn(
     mapping: [...ways].join('; '),
     predictor: [...new Set(parts.flatMap(({ predictors }) => predictors))].join(', '),
     bins: known.length === 0 ? null : Math.max(...known),
+    maxError: [...new Set(parts.flatMap(({ maxError }) => maxError ?? []))].join(', '),
+    considered: consideredOf(encodings[0]?.['considered']),
     rowCount,
     byteCount,
     bitsPerValue: rowCount === 0 ? 0 : (8 * byteCount) / rowCount,

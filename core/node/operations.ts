@@ -21,6 +21,10 @@ const inspectOutput = z.object({
       mapping: z.string(),
       predictor: z.string(),
       bins: z.int().nullable(),
+      /** Error bounds that its segments were written under; empty when all values are exact. */
+      maxError: z.string(),
+      /** What the first row group tried, and the bytes of each way; after `~` what a sample made of it. */
+      considered: z.array(z.union([z.string(), z.number()])),
       rowCount: z.int(),
       byteCount: z.int(),
       bitsPerValue: z.number(),

@@ -6,6 +6,7 @@ import { fuzzBenchmark } from './fuzz.ts';
 import { ingestBenchmark } from './ingest.ts';
 import type { Benchmark } from './measure.ts';
 import { queryBenchmark } from './query.ts';
+import { sizesBenchmark } from './sizes.ts';
 import { startBenchmark } from './start.ts';
 import { structuredBenchmark } from './structured.ts';
 
@@ -15,6 +16,7 @@ const benchmarks: readonly Benchmark[] = [
   structuredBenchmark,
   startBenchmark,
   codecBenchmark,
+  sizesBenchmark,
   fuzzBenchmark,
 ];
 

@@ -2,6 +2,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { bytesSource, decodeChunk, readSegmentHeader } from '#core/columnar/index.ts';
 import { type CommandResult, runGranary, spawnGranary, startGranary, temporaryFolder } from '#tests/support/granary.ts';
 
 const READINGS = 'id,station,celsius,at\n1,Åsgård,4.25,2026-01-01\n2,"Ny, by",,2026-01-02\n3,Åsgård,-1.5,2026-01-03\n';
@@ -35,6 +36,73 @@ describe('first start', () => {
       versions: unknown[];
     };
     expect(versions.versions).toHaveLength(1);
+  });
+});
+
+describe('error bounds', () => {
+  test('are part of the asset: set at ingest or later, kept by versions and exports, shown, and told by lineage', async () => {
+    await using folder = await temporaryFolder();
+    const home = join(folder.path, 'home');
+    const file = async (name: string, shift: number) => {
+      const rows = Array.from(
+        { length: 3000 },
+        (_, i) => `${i},${Math.sin(i / 50 + shift) * 10 + ((i * 7919) % 13) / 97}`,
+      );
+      await writeFile(join(folder.path, name), `id,level\n${rows.join('\n')}\n`);
+      return join(folder.path, name);
+    };
+    type Row = { id: number; level: number };
+    const levels = async (asset: string) => {
+      const sql = `SELECT id, level FROM ${asset} ORDER BY id`;
+      return rowsOf(await runGranary(home, ['query', sql, '--format', 'json'])) as Row[];
+    };
+    const first = await file('first.csv', 0);
+    expectOk(await runGranary(home, ['ingest', first, '--asset', 'exact']));
+    expectOk(await runGranary(home, ['ingest', first, '--asset', 'near', '--max-error', 'level=0.05']));
+    const exact = await levels('exact');
+    const near = await levels('near');
+    const distances = exact.map(({ level }, i) => Math.abs(level - near[i]!.level));
+    expect(Math.max(...distances)).toBeGreaterThan(0.001);
+    expect(Math.max(...distances)).toBeLessThanOrEqual(0.05);
+
+    const inspect = async (target: string) => {
+      const { columns } = rowsOf(await runGranary(home, ['inspect', target, '--json'])) as {
+        columns: { name: string; maxError: string; byteCount: number; considered: unknown[] }[];
+      };
+      return columns.find(({ name }) => name === 'level')!;
+    };
+    expect((await inspect('near')).maxError).toBe('0.05');
+    expect((await inspect('near')).considered.length).toBeGreaterThan(0);
+    expect((await inspect('near')).byteCount).toBeLessThan((await inspect('exact')).byteCount / 3);
+    expect((await inspect('exact')).maxError).toBe('');
+    expect(expectOk(await runGranary(home, ['inspect', 'near'])).stdout).toContain('± 0.05');
+    expect(expectOk(await runGranary(home, ['lineage', 'near', '--json'])).stdout).toContain('level=0.05');
+
+    const second = await file('second.csv', 1);
+    expectError(
+      await runGranary(home, ['ingest', second, '--asset', 'near', '--max-error', 'level=1']),
+      'INPUT_INVALID',
+    );
+    expectError(await runGranary(home, ['assets', 'set', 'near', '--max-error', 'depth=1']), 'INPUT_INVALID');
+    expectError(await runGranary(home, ['assets', 'set', 'near', '--max-error', 'id=1%']), 'INPUT_INVALID');
+    const changed = rowsOf(await runGranary(home, ['assets', 'set', 'near', '--max-error', 'level=1%', '--json']));
+    expect(changed).toMatchObject({ maxErrors: { level: '1%' } });
+    expectOk(await runGranary(home, ['ingest', second, '--asset', 'near']));
+    expect((await inspect('near')).maxError).toBe('0.05, 1%');
+
+    // What is stored leaves the node as it is: an export is not rounded again, and still tells the bound.
+    const exported = join(folder.path, 'near.webm');
+    expectOk(await runGranary(home, ['export', 'near', '--format', 'webm', '--out', exported]));
+    expect((await inspect(exported)).maxError).toBe('1%');
+    const bytes = new Uint8Array(await readFile(exported));
+    const header = await readSegmentHeader(bytesSource(bytes));
+    const { offset, byteCount } = header.rowGroups[0]!.chunks[1]!;
+    const values = decodeChunk(header, 0, 1, bytes.subarray(offset, offset + byteCount)).values as Float64Array;
+    const stored = (await levels('near')).map(({ level }) => level);
+    expect(values.toSorted()).toEqual(Float64Array.from(stored).sort());
+
+    const none = rowsOf(await runGranary(home, ['assets', 'set', 'near', '--max-error', 'level=none', '--json']));
+    expect(none).toMatchObject({ maxErrors: {} });
   });
 });
 

@@ -38,7 +38,7 @@ export function createWebmRowStore({ files, folder, encoder }: WebmRowStoreDeps)
     path,
     async *write({ assetName, schema }, batches, { signal, report } = {}) {
       let done = 0;
-      const segments = encodeSegments(plainSchema(schema), plainBatches(batches), { encoder, signal });
+      const segments = encodeSegments(plainSchema(schema), plainBatches(batches), { encoder, signal, bounded: true });
       for await (const { bytes, hash, header } of segments) {
         throwIfAborted(signal);
         await put(hash, bytes);

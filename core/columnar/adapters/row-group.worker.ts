@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { asGranaryError } from '#core/kernel/index.ts';
 import { releaseCodec } from '../av1/index.ts';
-import { encodeRowGroup } from '../encode-row-group.ts';
+import { encodeRowGroup, type RowGroupOptions } from '../encode-row-group.ts';
 import { installZstd } from '../zstd.ts';
 import { batchFromMessage, type BatchMessage } from './batch-message.ts';
 import { nodeZstd } from './node-zstd.ts';
@@ -15,9 +15,9 @@ const CODEC_KEPT_BYTES = 64 * 2 ** 20;
 const port = parentPort;
 if (!port) throw new Error('row-group.worker.ts runs as a worker thread only.');
 
-port.on('message', (message: BatchMessage) => {
+port.on('message', (message: BatchMessage & RowGroupOptions) => {
   try {
-    const { rowCount, chunks } = encodeRowGroup(batchFromMessage(message));
+    const { rowCount, chunks } = encodeRowGroup(batchFromMessage(message), { bounded: message.bounded });
     // Units may be views into one larger buffer, which must not travel with each of them.
     const own = chunks.map((chunk) => ({ ...chunk, unit: new Uint8Array(chunk.unit) }));
     const answer: WorkerAnswer = { rowGroup: { rowCount, chunks: own } };

@@ -92,14 +92,14 @@ export function createThreadedEncoder(threadCount: number, startWorker: () => Wo
 
   return {
     threadCount,
-    async encode(batch: RecordBatch, { signal, owned = false } = {}) {
+    async encode(batch: RecordBatch, { signal, owned = false, bounded } = {}) {
       throwIfAborted(signal);
       checkLimits(batch.schema.fields.length, batch.numRows);
       const work = Promise.withResolvers<EncodedRowGroup>();
       const thread = await acquire(work, signal);
       try {
         const { message, transfer } = batchToMessage(batch, owned);
-        thread.worker.postMessage(message, transfer);
+        thread.worker.postMessage({ ...message, bounded }, transfer);
       } catch (error) {
         thread.current = undefined;
         wakeNext();

@@ -13,8 +13,14 @@ export interface ChosenBin extends Bin {
   readonly count: number;
 }
 
+/** More bits than this at any bit position would not fit the 64-bit word that is read there. */
+export const OFFSET_BITS_MAX = 57;
+
 /** One bin for each colour of the largest palette of AV1. */
 export const BINS_MAX = 8;
+
+/** The cost of a bin whose offsets could not be stored: any other is preferred. */
+const TOO_WIDE = 1e15;
 
 /** Cuts at the edges of the sample: extremes deserve bins of their own down to single values. */
 const EDGE_CUTS_LOG2 = 7;
@@ -23,8 +29,15 @@ const FREQUENT_PART = 1 / 128;
 
 type Sample = Int32Array | BigInt64Array;
 
-/** Where bins may begin: indices into the sorted sample, ascending, each the first of its value, then its length. */
-function candidateCuts(sorted: Sample, quantiles: number): number[] {
+/** Where a bin may begin. */
+interface Cut {
+  /** How many residuals of the sample lie below. */
+  readonly index: number;
+  readonly low: bigint;
+}
+
+/** Where bins may begin, in ascending order, and where the sample ends. */
+function candidateCuts(sorted: Sample, smallest: bigint, quantiles: number): Cut[] {
   const length = sorted.length;
   const firstOfValue = (index: number): number => {
     const value = sorted[index]!;
@@ -48,16 +61,32 @@ function candidateCuts(sorted: Sample, quantiles: number): number[] {
     }
     return low;
   };
-  const cuts = new Set<number>([0, length]);
+  const cuts = new Set<number>([0]);
+  // Before these a bin may end at its last residual instead of where the next begins: gaps make no bin wide.
+  const gaps = new Set<number>();
   for (let i = 1; i < quantiles; i++) {
     const index = Math.floor((i * length) / quantiles);
     cuts.add(firstOfValue(index));
     const after = afterValue(index);
-    if (after - index > length * FREQUENT_PART) cuts.add(after);
+    if (after - index > length * FREQUENT_PART && after < length) {
+      cuts.add(after);
+      gaps.add(after);
+      gaps.add(firstOfValue(index));
+    }
   }
   for (let k = 0; k < EDGE_CUTS_LOG2; k++)
-    for (const index of [2 ** k, length - 2 ** k]) if (index > 0 && index < length) cuts.add(firstOfValue(index));
-  return [...cuts].sort((a, b) => a - b);
+    for (const index of [2 ** k, length - 2 ** k])
+      if (index > 0 && index < length) {
+        cuts.add(firstOfValue(index));
+        gaps.add(firstOfValue(index));
+      }
+  const lowAt = (index: number) => (index === 0 ? smallest : BigInt(sorted[index]!));
+  const begins = [...cuts].map((index) => ({ index, low: lowAt(index) }));
+  const ends = [...gaps]
+    .filter((index) => index > 0 && BigInt(sorted[index]!) - BigInt(sorted[index - 1]!) > 1n)
+    .map((index) => ({ index, low: BigInt(sorted[index - 1]!) + 1n }));
+  const all = [...begins, ...ends].sort((a, b) => (a.low < b.low ? -1 : a.low > b.low ? 1 : 0));
+  return [...all, { index: length, low: 0n }];
 }
 
 /** The bits of an offset of up to `span`. */
@@ -78,27 +107,25 @@ export function chooseBins(
   quantiles: number,
 ): { readonly bins: readonly ChosenBin[]; readonly bitsPerValue: number } {
   sample.sort();
-  const cuts = candidateCuts(sample, quantiles);
+  const cuts = candidateCuts(sample, smallest, quantiles);
   const last = cuts.length - 1;
-  const low = (i: number): bigint => (i === 0 ? smallest : BigInt(sample[cuts[i]!]!));
+  const low = (i: number): bigint => cuts[i]!.low;
   const high = (j: number): bigint => {
-    if (complete) return BigInt(sample[cuts[j]! - 1]!);
+    if (complete) return BigInt(sample[cuts[j]!.index - 1]!);
     return j === last ? largest : low(j) - 1n;
   };
   // Costs are estimates: double precision will do, and is a lot faster than 64-bit integers.
-  const lows = Float64Array.from({ length: last }, (_, i) => (i === 0 ? Number(smallest) : Number(sample[cuts[i]!]!)));
-  const highs = Float64Array.from({ length: last + 1 }, (_, j) => {
-    if (complete) return j === 0 ? 0 : Number(sample[cuts[j]! - 1]!);
-    return j === last ? Number(largest) : lows[j]! - 1;
-  });
+  const lows = Float64Array.from({ length: last }, (_, i) => Number(low(i)));
+  const highs = Float64Array.from({ length: last + 1 }, (_, j) => (j === 0 ? 0 : Number(high(j))));
   const logs = new Float64Array(sample.length + 1);
   for (let i = 1; i <= sample.length; i++) logs[i] = Math.log2(sample.length / i);
   // costs[j * cuts + i] = a bin from cut i up to cut j
   const costs = new Float64Array(cuts.length * cuts.length);
   for (let j = 1; j <= last; j++)
     for (let i = 0; i < j; i++) {
-      const count = cuts[j]! - cuts[i]!;
-      costs[j * cuts.length + i] = count * (logs[count]! + offsetBits(highs[j]! - lows[i]!));
+      const count = cuts[j]!.index - cuts[i]!.index;
+      const bits = offsetBits(highs[j]! - lows[i]!);
+      costs[j * cuts.length + i] = count * (logs[count]! + bits) + (bits > OFFSET_BITS_MAX ? TOO_WIDE : 0);
     }
   // least[j] = the least cost of the sample up to cut j with the present number of bins
   let least = new Float64Array(cuts.length).fill(Infinity);
@@ -136,7 +163,7 @@ export function chooseBins(
     const i = predecessors[k]![j]!;
     const span = high(j) - low(i);
     const bits = span > 0n ? span.toString(2).length : 0;
-    bins.push({ low: low(i), high: high(j), bits, count: cuts[j]! - cuts[i]! });
+    bins.push({ low: low(i), high: high(j), bits, count: cuts[j]!.index - cuts[i]!.index });
     j = i;
   }
   return { bins: bins.reverse(), bitsPerValue: total / sample.length };

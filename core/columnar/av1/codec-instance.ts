@@ -26,8 +26,8 @@ interface CodecExports {
     colours: number,
   ): number;
   encodedBytes(index: number): number;
-  predict32(source: number, target: number, count: number, predictor: number, base: bigint): number;
-  predict64(source: number, target: number, count: number, predictor: number, base: bigint): void;
+  predict32(source: number, target: number, count: number, predictor: number, base: bigint, lag: number): number;
+  predict64(source: number, target: number, count: number, predictor: number, base: bigint, lag: number): void;
   classify32(residuals: number, classes: number, count: number): void;
   classify64(residuals: number, classes: number, count: number): void;
   packOffsets32(residuals: number, classes: number, count: number, target: number): number;
@@ -41,6 +41,7 @@ interface CodecExports {
     predictor: number,
     base: bigint,
     slope: bigint,
+    lag: number,
   ): number;
   rankClasses(source: number, target: number, count: number, order: number): void;
   unrankClasses(source: number, target: number, count: number, order: number): void;

@@ -2,6 +2,7 @@ import { GranaryError } from '#core/kernel/index.ts';
 import { align, HEAP, useCodec } from './codec-instance.ts';
 import { PREDICTORS, RANKERS, readIntegerMetadata } from './integer-header.ts';
 import { writeClasses } from './integer-layout.ts';
+import { valuesBefore, writeStart } from './start-values.ts';
 import { readColumnUnit } from './palette.ts';
 import { decodeTilesAt, decodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
 import { isKnownUniform, rememberUniform } from './uniform-frame.ts';
@@ -31,7 +32,8 @@ export function decodeIntegerUnit(
 
   const capacity = parsed.width * parsed.height;
   const classesAt = HEAP;
-  const valuesAt = classesAt + align(capacity + SLACK_BYTES);
+  const before = valuesBefore(header.lag);
+  const valuesAt = classesAt + align(capacity + SLACK_BYTES) + align(before * 8);
   const offsetsAt = valuesAt + align(valueCount * 8);
   const tilesAt = offsetsAt + align(header.offsets.length + SLACK_BYTES);
   const memory = codec.reserve(tilesAt + decodeTilesBytes(parsed));
@@ -49,7 +51,9 @@ export function decodeIntegerUnit(
   memory.set(header.offsets, offsetsAt);
   const predictor = PREDICTORS.indexOf(header.predictor);
   const end = offsetsAt + header.offsets.length;
-  if (exports.restoreValues(at, valueCount, offsetsAt, end, valuesAt, predictor, header.base, header.slope) !== 0)
+  writeStart(new BigInt64Array(memory.buffer, valuesAt - before * 8, before), header);
+  const { base, slope, lag } = header;
+  if (exports.restoreValues(at, valueCount, offsetsAt, end, valuesAt, predictor, base, slope, lag * 8) !== 0)
     throw new GranaryError('CODEC_DAMAGED', 'The offsets of a unit of integers end early.');
   const restored = new BigInt64Array(memory.buffer, valuesAt, valueCount);
   into?.set(restored);

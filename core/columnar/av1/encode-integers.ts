@@ -1,25 +1,28 @@
-import { type Bin, chooseBins, type ChosenBin } from './bins.ts';
+import { type Bin, chooseBins, type ChosenBin, OFFSET_BITS_MAX } from './bins.ts';
 import { align, type Codec, HEAP, useCodec } from './codec-instance.ts';
-import { estimateIntegers } from './estimate-integers.ts';
+import { estimateIntegers, type IntegerPlan } from './estimate-integers.ts';
 import { BLOCK_SYMBOLS, columnFrame, tileGrid } from './frame-shape.ts';
 import {
   type IntegerHeader,
-  OFFSET_BITS_MAX,
+  isLagged,
+  LAG_MIN,
   type Predictor,
   PREDICTORS,
   type Ranker,
   RANKERS,
   writeIntegerMetadata,
 } from './integer-header.ts';
-import { readExtremes, writeBins, writeClasses } from './integer-layout.ts';
+import { type Extremes, readExtremes, writeBins, writeClasses } from './integer-layout.ts';
 import { ALPHABET_MIN, defaultColours } from './palette.ts';
 import { encodeTilesAt, encodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
-import { type StartValues, startValues, writeStart } from './start-values.ts';
+import { type StartValues, startValues, valuesBefore, writeStart } from './start-values.ts';
 import { writeUnit } from './unit.ts';
 
 export interface IntegerHints {
   /** Chosen by a sample when left out. */
   readonly predictor?: Predictor;
+  /** For `period` and `lorenzo`: how many values they look back, 2 (when left out) to `LAG_MAX`. */
+  readonly lag?: number;
   /** Chosen by a sample when left out. */
   readonly ranker?: Ranker;
   /** Bytes of the caller's own that travel in the same unit, in front of ours. */
@@ -29,6 +32,8 @@ export interface IntegerHints {
 /** How a column was coded, for people and tools. */
 export interface IntegerDescription {
   readonly predictor: Predictor;
+  /** 0 without a period. */
+  readonly lag: number;
   readonly ranker: Ranker;
   readonly bins: readonly Bin[];
   /** The AV1 tiles' bytes, which hold the classes. */
@@ -60,9 +65,9 @@ interface Workspace {
   readonly end: number;
 }
 
-function workspace(capacity: number): Workspace {
-  // Two values that come before the first lie in front of the values.
-  const values = HEAP + 64;
+function workspace(capacity: number, lag: number): Workspace {
+  // The values that come before the first lie in front of the values.
+  const values = HEAP + align(valuesBefore(lag) * 8);
   const residuals = values + align(capacity * 8 + SLACK_BYTES);
   const classes = residuals + align(capacity * 8 + SLACK_BYTES);
   const ranks = classes + align(capacity + SLACK_BYTES);
@@ -79,22 +84,23 @@ function workspace(capacity: number): Workspace {
 export function encodeIntegerUnit(values: BigInt64Array, hints: IntegerHints = {}): IntegerUnit | undefined {
   const frame = columnFrame(values.length);
   const grid = tileGrid(frame, { columnsLog2: 0, rowsLog2: frame.rowsLog2 });
-  const predictor = hints.predictor ?? estimateIntegers(values)[0]!.predictor;
+  const { predictor, lag } = planOf(hints) ?? estimateIntegers(values)[0]!;
   const codec = useCodec();
   const { exports } = codec;
-  const at = workspace(frame.capacity);
+  const at = workspace(frame.capacity, lag);
   const memory = codec.reserve(at.end + encodeTilesBytes(grid.tiles));
 
   const count = values.length;
-  const start = startValues(values, predictor);
+  const start = startValues(values, predictor, lag);
   const countUp = Math.ceil(count / 16) * 16;
   copyIn(memory, values, predictor, start, countUp, at.values);
   const predictorCode = PREDICTORS.indexOf(predictor);
-  const wide = !exports.predict32(at.values, at.residuals, countUp, predictorCode, start.base);
-  if (wide) exports.predict64(at.values, at.residuals, count, predictorCode, start.base);
+  const wide = !exports.predict32(at.values, at.residuals, countUp, predictorCode, start.base, lag * 8);
+  if (wide) exports.predict64(at.values, at.residuals, count, predictorCode, start.base, lag * 8);
+  const extremes = readExtremes(memory, wide);
   const { bins } = chooseBins(
-    sampleResiduals(memory, at.residuals, count, wide),
-    { ...readExtremes(memory, wide), complete: count <= BIN_SAMPLE_VALUES },
+    sampleResiduals(memory, at.residuals, count, wide, extremes),
+    { ...extremes, complete: count <= BIN_SAMPLE_VALUES },
     BIN_QUANTILES,
   );
   if (bins.some(({ bits }) => bits > OFFSET_BITS_MAX)) return undefined;
@@ -126,6 +132,7 @@ export function encodeIntegerUnit(values: BigInt64Array, hints: IntegerHints = {
     unit: writeUnit(frame, grid, tiles, metadata),
     description: {
       predictor,
+      lag: start.lag,
       ranker,
       bins: byClass,
       classBytes: tiles.reduce((sum, tile) => sum + tile.length, 0),
@@ -134,9 +141,13 @@ export function encodeIntegerUnit(values: BigInt64Array, hints: IntegerHints = {
   };
 }
 
+function planOf({ predictor, lag = LAG_MIN }: IntegerHints): IntegerPlan | undefined {
+  return predictor && { predictor, lag: isLagged(predictor) ? lag : 0 };
+}
+
 /**
- * The values with two in front for the predictors, and more behind up to whole vectors, whose residuals are like the
- * first one: they must not stretch the bins.
+ * The values with those in front that the predictors need, and more behind up to whole vectors, whose residuals are like
+ * others: they must not stretch the bins.
  */
 function copyIn(
   memory: Uint8Array,
@@ -146,24 +157,42 @@ function copyIn(
   countUp: number,
   at: number,
 ): void {
-  const copy = new BigInt64Array(memory.buffer, at - 16, countUp + 2);
+  const before = valuesBefore(start.lag);
+  const copy = new BigInt64Array(memory.buffer, at - before * 8, countUp + before);
   writeStart(copy, start);
-  copy.set(values, 2);
-  const last = values.length + 1;
-  const step = predictor === 'delta2' ? copy[last]! - copy[last - 1]! : start.slope;
-  for (let i = last + 1; i < copy.length; i++) copy[i] = copy[i - 1]! + step;
+  copy.set(values, before);
+  const end = before + values.length;
+  if (isLagged(predictor)) {
+    for (let i = end; i < copy.length; i++) {
+      const row = copy[i - start.lag]!;
+      copy[i] = predictor === 'period' ? row : copy[i - 1]! + row - copy[i - start.lag - 1]!;
+    }
+    return;
+  }
+  const step = predictor === 'delta2' ? copy[end - 1]! - copy[end - 2]! : start.slope;
+  for (let i = end; i < copy.length; i++) copy[i] = copy[i - 1]! + step;
 }
 
-function sampleResiduals(memory: Uint8Array, at: number, count: number, wide: boolean): Int32Array | BigInt64Array {
+/** Residuals spread evenly; of a long column with its extremes, which must not stretch the bins of the others. */
+function sampleResiduals(
+  memory: Uint8Array,
+  at: number,
+  count: number,
+  wide: boolean,
+  { smallest, largest }: Extremes,
+): Int32Array | BigInt64Array {
   const sampleCount = Math.min(count, BIN_SAMPLE_VALUES);
   const index = (i: number) => Math.floor((i * count) / sampleCount);
   if (wide) {
     const residuals = new BigInt64Array(memory.buffer, at, count);
-    return BigInt64Array.from({ length: sampleCount }, (_, i) => residuals[index(i)]!);
+    const sample = BigInt64Array.from({ length: sampleCount }, (_, i) => residuals[index(i)]!);
+    if (sampleCount < count) sample.set([smallest, largest]);
+    return sample;
   }
   const residuals = new Int32Array(memory.buffer, at, count);
   const sample = new Int32Array(sampleCount);
   for (let i = 0; i < sampleCount; i++) sample[i] = residuals[index(i)]!;
+  if (sampleCount < count) sample.set([Number(smallest), Number(largest)]);
   return sample;
 }
 

@@ -1,11 +1,17 @@
 import { chooseBins } from './bins.ts';
-import { type Codec, HEAP, useCodec } from './codec-instance.ts';
+import { align, type Codec, HEAP, useCodec } from './codec-instance.ts';
+import { findLags } from './find-lag.ts';
 import { PREDICTORS, type Predictor } from './integer-header.ts';
 import { type Extremes, readExtremes } from './integer-layout.ts';
-import { startValues, writeStart } from './start-values.ts';
+import { startValues, valuesBefore, writeStart } from './start-values.ts';
 
-export interface IntegerEstimate {
+/** A predictor, and how many values one of periods looks back; 0 for the others. */
+export interface IntegerPlan {
   readonly predictor: Predictor;
+  readonly lag: number;
+}
+
+export interface IntegerEstimate extends IntegerPlan {
   /** Entropy of the classes plus offset bits, as far as a sample tells; without a ranker. */
   readonly bitsPerValue: number;
 }
@@ -16,17 +22,22 @@ const STRETCH_VALUES = 128;
 /** Possible cuts between bins; a fifth of what the real choice looks at. */
 const QUANTILES = 16;
 
+/** The best of thousands of distances looks a little better on a sample than it is. */
+const CHANCE_BITS = 0.1;
+
 /** What each predictor would cost, the cheapest first; of equals the simplest first. For at least one value. */
 export function estimateIntegers(values: BigInt64Array): IntegerEstimate[] {
   const codec = useCodec();
-  return PREDICTORS.map((predictor) => ({ predictor, bitsPerValue: estimate(codec, values, predictor) })).sort(
-    (a, b) => a.bitsPerValue - b.bitsPerValue,
-  );
+  const lags: Partial<Record<Predictor, number>> = findLags(values);
+  return PREDICTORS.map((predictor) => ({ predictor, lag: lags[predictor] ?? 0 }))
+    .filter(({ predictor, lag }) => lag > 0 || !(predictor in lags))
+    .map((plan) => ({ ...plan, bitsPerValue: estimate(codec, values, plan) + (plan.lag > 0 ? CHANCE_BITS : 0) }))
+    .sort((a, b) => a.bitsPerValue - b.bitsPerValue);
 }
 
 /** Residuals of the sample, computed where the whole column's are. */
-function estimate(codec: Codec, values: BigInt64Array, predictor: Predictor): number {
-  const sample = sampleResiduals(codec, values, predictor, false) ?? sampleResiduals(codec, values, predictor, true)!;
+function estimate(codec: Codec, values: BigInt64Array, plan: IntegerPlan): number {
+  const sample = sampleResiduals(codec, values, plan, false) ?? sampleResiduals(codec, values, plan, true)!;
   return chooseBins(sample.residuals, sample, QUANTILES).bitsPerValue;
 }
 
@@ -39,30 +50,33 @@ interface ResidualSample extends Extremes {
 function sampleResiduals(
   { exports, reserve }: Codec,
   values: BigInt64Array,
-  predictor: Predictor,
+  { predictor, lag }: IntegerPlan,
   wide: boolean,
 ): ResidualSample | undefined {
-  const origin = startValues(values, predictor);
+  const origin = startValues(values, predictor, lag);
   const code = PREDICTORS.indexOf(predictor);
   const stretch = Math.min(STRETCH_VALUES, values.length);
   // Vectors of four values: of fewer, there is no saving time on either.
   if (!wide && stretch % 4 !== 0) return undefined;
   const stretches = values.length > STRETCHES * STRETCH_VALUES ? STRETCHES : Math.ceil(values.length / stretch);
-  const source = HEAP + 64;
+  const before = valuesBefore(lag);
+  const source = HEAP + align(before * 8);
   const target = source + STRETCH_VALUES * 8 + 64;
   const memory = reserve(target + STRETCH_VALUES * 8);
   const residuals = new (wide ? BigInt64Array : Int32Array)(stretches * stretch);
   let smallest = 2n ** 63n;
   let largest = -(2n ** 63n);
+  // The first period has nothing to look back at: of a long column it does not count.
+  const skipped = values.length > STRETCHES * lag ? Math.min(lag, values.length - stretch) : 0;
   for (let i = 0; i < stretches; i++) {
-    const start = stretches === 1 ? 0 : Math.floor((i * (values.length - stretch)) / (stretches - 1));
-    const copy = new BigInt64Array(memory.buffer, source - 16, stretch + 2);
-    if (start < 2) {
-      writeStart(copy, origin);
-      copy.set(values.subarray(0, stretch), 2);
-    } else copy.set(values.subarray(start - 2, start + stretch));
-    if (wide) exports.predict64(source, target, stretch, code, origin.base);
-    else if (!exports.predict32(source, target, stretch, code, origin.base)) return undefined;
+    const start =
+      stretches === 1 ? 0 : skipped + Math.floor((i * (values.length - stretch - skipped)) / (stretches - 1));
+    const copy = new BigInt64Array(memory.buffer, source - before * 8, before + stretch);
+    writeStart(copy, origin);
+    const known = Math.min(start, before);
+    copy.set(values.subarray(start - known, start + stretch), before - known);
+    if (wide) exports.predict64(source, target, stretch, code, origin.base, lag * 8);
+    else if (!exports.predict32(source, target, stretch, code, origin.base, lag * 8)) return undefined;
     const extremes = readExtremes(memory, wide);
     if (extremes.smallest < smallest) smallest = extremes.smallest;
     if (extremes.largest > largest) largest = extremes.largest;

@@ -6,7 +6,7 @@
 export type { Bin } from './bins.ts';
 export { releaseCodec } from './codec-instance.ts';
 export { decodeIntegerUnit, type DecodedIntegers } from './decode-integers.ts';
-export { estimateIntegers } from './estimate-integers.ts';
+export { estimateIntegers, type IntegerEstimate, type IntegerPlan } from './estimate-integers.ts';
 export { encodeIntegerUnit, type IntegerDescription, type IntegerHints, type IntegerUnit } from './encode-integers.ts';
 export {
   createFrameDecoder,
@@ -15,9 +15,10 @@ export {
   type FrameDecoderSupport,
   probeFrameDecoders,
 } from './frame-decoder.ts';
-export type { Predictor, Ranker } from './integer-header.ts';
+export { isLagged, LAG_MAX, LAG_MIN, type Predictor, PREDICTORS, type Ranker } from './integer-header.ts';
 export type { Luma } from './luma.ts';
 export { readMetadata } from './metadata.ts';
+export { type PackedResiduals, packResiduals, restoreResiduals } from './residuals.ts';
 export {
   decodePalette,
   type DecodedPalette,

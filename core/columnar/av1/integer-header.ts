@@ -1,18 +1,28 @@
 import { GranaryError } from '#core/kernel/index.ts';
-import { type Bin, BINS_MAX } from './bins.ts';
+import { type Bin, BINS_MAX, OFFSET_BITS_MAX } from './bins.ts';
 import type { StartValues } from './start-values.ts';
 import { readLeb128, readSignedLeb128, writeLeb128, writeSignedLeb128 } from './leb128.ts';
 
-/** What a value is predicted by: the base, the value before, or the line through the two values before. */
-export const PREDICTORS = ['none', 'delta', 'delta2'] as const;
+/**
+ * What a value is predicted by: the base, the value before, the line through the two values before, the value `lag`
+ * before (a period, or the row above in a grid), or the value before and what that one had over the value `lag` before it
+ * (Lorenzo).
+ */
+export const PREDICTORS = ['none', 'delta', 'delta2', 'period', 'lorenzo'] as const;
 export type Predictor = (typeof PREDICTORS)[number];
 
 /** Classes go as they are, or as places in orders that depend on the one or two classes before. */
 export const RANKERS = ['none', 'order1', 'order2'] as const;
 export type Ranker = (typeof RANKERS)[number];
 
-/** More bits than this at any bit position would not fit the 64-bit word that is read there. */
-export const OFFSET_BITS_MAX = 57;
+/** Whether a predictor looks `lag` values back. */
+export const isLagged = (predictor: Predictor): boolean => predictor === 'period' || predictor === 'lorenzo';
+
+/** A period of 1 would be `delta`. */
+export const LAG_MIN = 2;
+
+/** Longer periods are not looked for; the values before the first take this much memory. */
+export const LAG_MAX = 65_536;
 
 /** All that is needed besides the classes to get the values back. */
 export interface IntegerHeader extends StartValues {
@@ -39,6 +49,7 @@ export interface IntegerMetadata extends IntegerHeader {
  * | bins      | u8                     | their number, 1 to 8                                |
  * | base      | signed leb128          |                                                     |
  * | slope     | signed leb128          |                                                     |
+ * | lag       | leb128                 | only for `period` and `lorenzo`: 2 to `LAG_MAX`     |
  * | each bin  | u8, signed leb128      | bits of its offsets, its least residual             |
  * | offsets   | bytes to the end       | least significant bit first                         |
  */
@@ -50,6 +61,7 @@ export const writeIntegerMetadata = (content: IntegerMetadata): Uint8Array[] => 
     content.bins.length,
     ...writeSignedLeb128(content.base),
     ...writeSignedLeb128(content.slope),
+    ...(isLagged(content.predictor) ? writeLeb128(content.lag) : []),
     ...content.bins.flatMap(({ bits, low }) => [bits, ...writeSignedLeb128(low)]),
   ]),
   content.offsets,
@@ -73,7 +85,9 @@ export function readIntegerMetadata(bytes: Uint8Array): IntegerMetadata {
   if (binCount < 1 || binCount > BINS_MAX) throw damaged(`${binCount} bins`);
   const base = readSignedLeb128(bytes, end + 2);
   const slope = readSignedLeb128(bytes, base.end);
-  let at = slope.end;
+  const lag = isLagged(predictor) ? readLeb128(bytes, slope.end) : { value: 0, end: slope.end };
+  if (isLagged(predictor) && (lag.value < LAG_MIN || lag.value > LAG_MAX)) throw damaged(`a period of ${lag.value}`);
+  let at = lag.end;
   const bins: Bin[] = [];
   for (let i = 0; i < binCount; i++) {
     const bits = bytes[at];
@@ -83,5 +97,6 @@ export function readIntegerMetadata(bytes: Uint8Array): IntegerMetadata {
     bins.push({ low: low.value, bits });
     at = low.end;
   }
-  return { metadata, predictor, ranker, base: base.value, slope: slope.value, bins, offsets: bytes.subarray(at) };
+  const start = { base: base.value, slope: slope.value, lag: lag.value };
+  return { metadata, predictor, ranker, ...start, bins, offsets: bytes.subarray(at) };
 }

@@ -95,11 +95,22 @@ describe('a unit of integers', () => {
       bins: [{ low: 1000n, bits: 0 }],
     });
     expect(encodeIntegerUnit(ticks)!.unit.length).toBeLessThan(1000);
-    const noise = BigInt64Array.from(walk(50_000, 1000, 5), (value, i) => (i % 2 ? value : 5_000_000n - value));
-    expect(estimateIntegers(noise)[0]!.predictor).toBe('none');
     const random = seededRandom(9);
+    const noise = BigInt64Array.from({ length: 50_000 }, () => BigInt(Math.floor(random() * 1000)));
+    expect(estimateIntegers(noise)[0]!.predictor).toBe('none');
+    const hours = BigInt64Array.from({ length: 50_000 }, (_, i) =>
+      BigInt(((i % 24) ** 3 % 977) + Math.floor(random() * 3)),
+    );
+    expect(estimateIntegers(hours)[0]!.predictor).toBe('period');
+    expect(estimateIntegers(hours)[0]!.lag % 24).toBe(0);
+    const grid = BigInt64Array.from({ length: 50_000 }, (_, i) =>
+      BigInt(((i % 500) ** 2 % 9973) + (Math.floor(i / 500) ** 2 % 7919) * 8 + Math.floor(random() * 2)),
+    );
+    expect(estimateIntegers(grid)[0]!.predictor).toBe('lorenzo');
+    expect(estimateIntegers(grid)[0]!.lag % 500).toBe(0);
     const squares = BigInt64Array.from({ length: 50_000 }, (_, i) => BigInt(i * i * 3 + Math.floor(random() * 2)));
-    expect(estimateIntegers(squares)[0]!.predictor).toBe('delta2');
+    // What is quadratic is as well predicted by its distance from any value before.
+    expect(['delta2', 'lorenzo']).toContain(estimateIntegers(squares)[0]!.predictor);
   });
 
   it('chooses a ranker where the classes depend on those before', () => {

@@ -66,8 +66,8 @@ export function sampleBatch(rowCount: number): RecordBatch {
   );
 }
 
-/** The batch as one segment. */
-export async function encodeOne(batch: RecordBatch, rowGroupRows?: number): Promise<EncodedSegment> {
+/** The batch as one segment; with `bounded`, columns may use their error bounds. */
+export async function encodeOne(batch: RecordBatch, rowGroupRows?: number, bounded?: boolean): Promise<EncodedSegment> {
   async function* source() {
     yield batch;
   }
@@ -75,6 +75,7 @@ export async function encodeOne(batch: RecordBatch, rowGroupRows?: number): Prom
   for await (const segment of encodeSegments(batch.schema, source(), {
     encoder: createInlineRowGroupEncoder(),
     rowGroupRows,
+    bounded,
   })) {
     segments.push(segment);
   }

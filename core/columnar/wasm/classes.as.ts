@@ -107,7 +107,8 @@ function offsetBits(classes: usize, count: i32): u64 {
 
 /**
  * Values from classes and offsets: the inverse of predict, classify and pack together. 8 readable bytes must follow
- * `end`. `base` and `slope` are the value before the first and its distance from the one before it. Returns 0, or 1 when the offsets run past `end`; then the values are not complete.
+ * `end`. `base` and `slope` are the value before the first and its distance from the one before it; with a predictor of a period, `lag` is its bytes, and as many and 8
+ * more before `target` are the values before the first. Returns 0, or 1 when the offsets run past `end`; then the values are not complete.
  */
 export function restoreValues(
   classes: usize,
@@ -118,6 +119,7 @@ export function restoreValues(
   predictor: i32,
   base: i64,
   slope: i64,
+  lag: usize,
 ): i32 {
   const available = ((end - offsets) as u64) << 3;
   let at: u64 = 0,
@@ -137,6 +139,19 @@ export function restoreValues(
       for (; classes < partEnd; classes++, target += 8) {
         const entry = CLASSES + ((load<u8>(classes) as usize) << 5);
         value += Offset.residual(entry, offsets, at);
+        at += load<u32>(entry, CLASS_BITS) as u64;
+        store<i64>(target, value);
+      }
+    else if (predictor == 3)
+      for (; classes < partEnd; classes++, target += 8) {
+        const entry = CLASSES + ((load<u8>(classes) as usize) << 5);
+        store<i64>(target, load<i64>(target - lag) + Offset.residual(entry, offsets, at));
+        at += load<u32>(entry, CLASS_BITS) as u64;
+      }
+    else if (predictor == 4)
+      for (; classes < partEnd; classes++, target += 8) {
+        const entry = CLASSES + ((load<u8>(classes) as usize) << 5);
+        value += load<i64>(target - lag) - load<i64>(target - lag - 8) + Offset.residual(entry, offsets, at);
         at += load<u32>(entry, CLASS_BITS) as u64;
         store<i64>(target, value);
       }

@@ -2,7 +2,7 @@ import type { AssetOutput, ListAssetsOutput, ListVersionsOutput } from '#core/ca
 import { GranaryError } from '#core/kernel/index.ts';
 import type { Command } from './command.ts';
 import { ASSET_TYPE_CHOICES } from './ingest.ts';
-import { choiceOption, textOption, textOptions } from './options.ts';
+import { choiceOption, pairOptions, textOption, textOptions } from './options.ts';
 import { formatBytes, formatCount } from './progress-bar.ts';
 import { printable, renderRows } from './render-rows.ts';
 import type { Terminal } from './terminal.ts';
@@ -38,7 +38,9 @@ const show: Command = {
 
 const set: Command = {
   name: 'assets set',
-  usage: 'granary assets set NAME [--name NEW] [--description TEXT] [--type TYPE] [--tag T]... [--untag T]...',
+  usage:
+    'granary assets set NAME [--name NEW] [--description TEXT] [--type TYPE] [--tag T]... [--untag T]... ' +
+    '[--max-error COLUMN=0.5|1%|none]...',
   summary: 'Change what is said about an asset.',
   options: {
     name: { type: 'string' },
@@ -46,6 +48,7 @@ const set: Command = {
     type: { type: 'string' },
     tag: { type: 'string', multiple: true },
     untag: { type: 'string', multiple: true },
+    'max-error': { type: 'string', multiple: true },
   },
   positionals: [1, 1],
   async run({ positionals, options, json, terminal, signal, client }) {
@@ -56,6 +59,7 @@ const set: Command = {
       assetType: choiceOption(options, 'type', ASSET_TYPE_CHOICES),
       addTags: textOptions(options, 'tag'),
       removeTags: textOptions(options, 'untag'),
+      maxErrors: boundChanges(pairOptions(options, 'max-error')),
     };
     const { name, addTags, removeTags, ...changes } = input;
     if (addTags.length + removeTags.length === 0 && Object.values(changes).every((value) => value === undefined)) {
@@ -66,6 +70,11 @@ const set: Command = {
     else printAsset(terminal, asset);
   },
 };
+
+/** `none` takes a bound away. */
+const boundChanges = (pairs: Record<string, string> | undefined) =>
+  pairs &&
+  Object.fromEntries(Object.entries(pairs).map(([column, bound]) => [column, bound === 'none' ? null : bound]));
 
 const remove: Command = {
   name: 'assets remove',
@@ -163,7 +172,8 @@ function printAsset(terminal: Terminal, asset: AssetOutput): void {
     name,
     type.name,
     nullable ? 'null' : 'not null',
+    asset.maxErrors[name] === undefined ? '' : `± ${asset.maxErrors[name]}`,
   ]);
-  const columns = [{ heading: 'column' }, { heading: 'type' }, { heading: '' }];
+  const columns = [{ heading: 'column' }, { heading: 'type' }, { heading: '' }, { heading: '' }];
   for (const line of renderRows(columns, fields)) terminal.line(line);
 }

@@ -4,7 +4,7 @@ import { expandPaths } from '#core/ingestion/adapters/expand-paths.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 import type { Command } from './command.ts';
 import { each } from './local-file.ts';
-import { choiceOption, flagOption, textOption, textOptions } from './options.ts';
+import { choiceOption, flagOption, pairOptions, textOption, textOptions } from './options.ts';
 import { countOf, formatBytes } from './progress-bar.ts';
 import type { Terminal } from './terminal.ts';
 import { printable } from './render-rows.ts';
@@ -32,7 +32,7 @@ export const ingestCommand: Command = {
   usage:
     'granary ingest <file|directory|glob|-> --asset NAME [--format webm|postgres|edge] ' +
     '[--type structured|semi_structured|unstructured|time_series|geospatial|graph] [--tag T]... [--schema FILE] ' +
-    '[--on-error stop|quarantine] [--again]',
+    '[--on-error stop|quarantine] [--again] [--max-error COLUMN=0.5|1%]...',
   summary: 'Store files as a new version of an asset.',
   options: {
     asset: { type: 'string' },
@@ -42,6 +42,7 @@ export const ingestCommand: Command = {
     schema: { type: 'string' },
     'on-error': { type: 'string' },
     again: { type: 'boolean' },
+    'max-error': { type: 'string', multiple: true },
   },
   positionals: [1, 1000],
   async run({ positionals, options, json, terminal, report, signal, client }) {
@@ -56,6 +57,7 @@ export const ingestCommand: Command = {
       schemaFile: schemaPath === undefined ? undefined : await readSchemaFile(schemaPath),
       onError: choiceOption(options, 'on-error', { stop: 'stop', quarantine: 'quarantine' }),
       again: flagOption(options, 'again'),
+      maxErrors: pairOptions(options, 'max-error'),
     };
     // Missing files are found before the node is opened.
     const files = await expandPaths([...positionals]);

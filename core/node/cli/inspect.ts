@@ -54,11 +54,13 @@ async function segmentFile(path: string): Promise<InputFile | undefined> {
 
 /** The table of columns that `inspect` and the first start print. */
 export function printInspection(terminal: Terminal, output: InspectOutput): void {
+  const bounded = output.columns.some(({ maxError }) => maxError !== '');
   const rows = output.columns.map((column) => [
     column.name,
     column.type,
     column.mapping,
     column.predictor,
+    ...(bounded ? [column.maxError && `± ${column.maxError}`] : []),
     column.bins === null ? '' : String(column.bins),
     formatCount(column.rowCount),
     formatCount(column.byteCount),
@@ -72,6 +74,7 @@ export function printInspection(terminal: Terminal, output: InspectOutput): void
     { heading: 'type' },
     { heading: 'mapping' },
     { heading: 'predictor' },
+    ...(bounded ? [{ heading: 'max error' }] : []),
     { heading: 'bins', align: 'right' },
     { heading: 'rows', align: 'right' },
     { heading: 'bytes', align: 'right' },

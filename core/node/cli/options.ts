@@ -13,6 +13,20 @@ export function textOptions(options: OptionValues, name: string): string[] {
   return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
 }
 
+/**
+ * Repeated `COLUMN=VALUE` as a record; undefined when none was given. The last `=` divides. Errors: `USAGE_INVALID`.
+ */
+export function pairOptions(options: OptionValues, name: string): Record<string, string> | undefined {
+  const texts = textOptions(options, name);
+  if (texts.length === 0) return undefined;
+  const pairs = texts.map((text): [string, string] => {
+    const at = text.lastIndexOf('=');
+    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
+    throw new GranaryError('USAGE_INVALID', `--${name} must be COLUMN=VALUE, not "${text}".`);
+  });
+  return Object.fromEntries(pairs);
+}
+
 export const flagOption = (options: OptionValues, name: string): boolean => options[name] === true;
 
 /** A whole number within bounds, both inclusive. Errors: `USAGE_INVALID`. */

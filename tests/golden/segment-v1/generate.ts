@@ -3,11 +3,12 @@
  * alone, because its bytes are what every later version must read; only a new case adds one.
  */
 import { existsSync, writeFileSync } from 'node:fs';
-import { Binary, type DataType, DenseUnion, Field, FixedSizeList, Int32, LargeList, List, Map_, type RecordBatch, Schema, SparseUnion, Struct, Utf8, Float64, vectorFromArray } from 'apache-arrow';
+import { Binary, type DataType, DenseUnion, Field, FixedSizeList, Int32, LargeList, List, Map_, type RecordBatch, Schema, SparseUnion, Struct, Utf8, Float32, Float64, vectorFromArray } from 'apache-arrow';
 import fc from 'fast-check';
-import { schemaToJson } from '#core/columnar/index.ts';
+import { decodeChunk, parseSegmentHeader, schemaToJson } from '#core/columnar/index.ts';
 import { arbitraryData, flatTypes } from '#core/columnar/testing/arbitrary-batch.ts';
 import { rowsOf } from '#core/columnar/testing/rows-of.ts';
+import { seededRandom } from '#core/columnar/testing/seeded-random.ts';
 import { encodeOne, sampleBatch } from '#core/columnar/testing/sample-table.ts';
 import { batchOf } from '#core/columnar/rebatch.ts';
 
@@ -65,7 +66,51 @@ function clusterBatch(): RecordBatch {
   return batchOf(schema, rows.length, vectors.map((vector) => vector.data[0]!));
 }
 
-export const GOLDEN_CASES: Readonly<Record<string, () => { batch: RecordBatch; rowGroupRows?: number }>> = {
+/** Columns that call for each predictor, mapping and table of numbers. */
+function numbersBatch(rowCount: number): RecordBatch {
+  const random = seededRandom(7);
+  const noise = (range: number) => Math.floor(random() * range);
+  const singles = (places: (single: number) => number) => () => places(Math.fround((10_000 + noise(90_000)) / 100));
+  const doubles: Readonly<Record<string, (i: number) => number>> = {
+    'printed with fixed places': singles((single) => Math.round(single * 1e6) / 1e6),
+    'printed with significant digits': () => Number(Math.fround(Math.round(Math.exp(random() * 8) * 100) / 100).toPrecision(10)),
+    'doubles': () => random() + random() / 2 ** 32,
+    'singles as doubles': () => Math.fround(random() / 3 - 0.1),
+  };
+  const integers: Readonly<Record<string, (i: number) => number>> = {
+    'period': (i) => ((i % 24) ** 3 % 977) * 10 + noise(30),
+    'grid': (i) => ((i % 50) ** 2 % 997) * 9 + (Math.floor(i / 50) ** 2 % 991) * 8 + noise(5),
+    'repeated steps': (i) => i * 1000 + [5, 900, 17, 333][i % 4]! * (i % 4),
+    'few far apart': () => [3, 1_000_007, 55_555_555, -9, 12, 800, 70_001, 4_000_000, 31][noise(9)]!,
+    'split': (i) => (i % 7) * 65_536 + noise(256) * 256 + (i % 5),
+  };
+  const columns = [
+    ...Object.values(doubles).map((next) => vectorFromArray(Array.from({ length: rowCount }, (_, i) => next(i)), new Float64())),
+    ...Object.values(integers).map((next) => vectorFromArray(Array.from({ length: rowCount }, (_, i) => next(i)), new Int32())),
+  ].map((vector) => vector.data[0]!);
+  const names = [...Object.keys(doubles), ...Object.keys(integers)];
+  return batchOf(new Schema(names.map((name, i) => new Field(name, columns[i]!.type as DataType, true))), rowCount, columns);
+}
+
+/** Columns with error bounds; the answers are what the file holds. */
+function boundedBatch(rowCount: number): RecordBatch {
+  const random = seededRandom(9);
+  const special = [NaN, Infinity, -Infinity, null];
+  const cells = Array.from({ length: rowCount }, (_, i) => (i % 100 === 7 ? special[(i / 100) & 3]! : (random() - 0.5) * 100));
+  const whole = cells.map((cell) => (cell === null || !Number.isFinite(cell) ? null : Math.round(cell * 1000)));
+  const bounds: readonly (readonly [string, DataType, readonly (number | null)[]])[] = [
+    ['0.25', new Float64(), cells],
+    ['1%', new Float64(), cells],
+    ['0.25', new Float32(), cells],
+    ['1%', new Float32(), cells],
+    ['40', new Int32(), whole],
+  ];
+  const columns = bounds.map(([, type, values]) => vectorFromArray(values, type).data[0]!);
+  const fields = bounds.map(([bound, type], i) => new Field(`c${i} ${type}`, type, true, new Map([['granary.maxError', bound]])));
+  return batchOf(new Schema(fields), rowCount, columns);
+}
+
+export const GOLDEN_CASES: Readonly<Record<string, () => { batch: RecordBatch; rowGroupRows?: number; bounded?: boolean }>> = {
   'every-method': () => ({ batch: sampleBatch(2000), rowGroupRows: 1200 }),
   'flat-types': () => ({ batch: batchOfTypes(flat, 60, 1) }),
   'flat-types-many-groups': () => ({ batch: batchOfTypes(flat, 61, 100), rowGroupRows: 20 }),
@@ -75,6 +120,8 @@ export const GOLDEN_CASES: Readonly<Record<string, () => { batch: RecordBatch; r
   'one-row': () => ({ batch: batchOfTypes([...flat, ...nestedTypes], 1, 300) }),
   'no-rows': () => ({ batch: batchOfTypes([...flat, ...nestedTypes], 0, 400) }),
   'no-columns': () => ({ batch: batchOfTypes([], 3, 500) }),
+  'numbers': () => ({ batch: numbersBatch(1500) }),
+  'error-bounds': () => ({ batch: boundedBatch(1500), bounded: true }),
   // Written since checksums are striped.
   'striped-checksums': () => ({ batch: sampleBatch(3000), rowGroupRows: 1600 }),
 };
@@ -85,12 +132,27 @@ export const answerOf = (batch: RecordBatch) => ({
   columns: batch.data.children.map(rowsOf),
 });
 
+/** What a file holds. */
+export function answerOfFile(bytes: Uint8Array) {
+  const header = parseSegmentHeader(bytes, bytes.length);
+  if ('needByteCount' in header) throw new Error('the whole file was there');
+  const columns: string[][] = header.schema.fields.map(() => []);
+  header.rowGroups.forEach((group, g) =>
+    group.chunks.forEach(({ offset, byteCount }, c) => {
+      columns[c]!.push(...rowsOf(decodeChunk(header, g, c, bytes.subarray(offset, offset + byteCount))));
+    }),
+  );
+  return { schema: schemaToJson(header.schema), rowCount: header.rowCount, columns };
+}
+
 if (import.meta.main) {
   for (const [name, make] of Object.entries(GOLDEN_CASES)) {
     const file = new URL(`./${name}.webm`, import.meta.url);
     if (existsSync(file)) continue;
-    const { batch, rowGroupRows } = make();
-    writeFileSync(file, (await encodeOne(batch, rowGroupRows)).bytes);
-    writeFileSync(new URL(`./${name}.json`, import.meta.url), JSON.stringify(answerOf(batch)));
+    const { batch, rowGroupRows, bounded } = make();
+    const { bytes } = await encodeOne(batch, rowGroupRows, bounded);
+    writeFileSync(file, bytes);
+    const answer = bounded ? answerOfFile(bytes) : answerOf(batch);
+    writeFileSync(new URL(`./${name}.json`, import.meta.url), JSON.stringify(answer));
   }
 }

@@ -39,7 +39,9 @@ test('large frames in four tiles, with every predictor and with a ranker', async
     ),
   );
   const encodings = header.rowGroups[0]!.chunks.map(({ encoding }) => encoding);
-  expect(new Set(encodings.map((encoding) => encoding['predictor']))).toEqual(new Set(['none', 'delta', 'delta2']));
+  expect(new Set(encodings.map((encoding) => encoding['predictor']))).toEqual(
+    new Set(['none', 'delta', 'delta2', 'period']),
+  );
   expect(encodings.some((encoding) => encoding['ranker'] !== undefined)).toBe(true);
   expect(await readSpecified(Buffer.from(bytes))).toEqual({
     schema: JSON.parse(JSON.stringify(schemaToJson(schema))),

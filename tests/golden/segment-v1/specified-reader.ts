@@ -161,24 +161,60 @@ async function integersOf(unit: Buffer, n: number): Promise<{ carried: bigint[];
   const binCount = table.byte();
   const base = table.zigzag();
   const slope = table.zigzag();
+  const lag = (coding & 15) > 2 ? table.count() : 0;
   const bins = Array.from({ length: binCount }, () => ({ bits: table.byte(), low: table.zigzag() }));
   const offsets = table.bytes.subarray(table.at);
   const symbols = await symbolsOf(unit, Math.max(binCount, 2), 'rank', n);
   const classes = coding >> 4 ? unrank(symbols, coding >> 4) : symbols;
   let bit = 0;
-  let value = base;
-  let delta = slope;
-  const carried = classes.slice(0, n).map((found) => {
+  const residuals = classes.slice(0, n).map((found) => {
     const { bits, low } = bins[found]!;
     let offset = 0n;
     for (let i = 0; i < bits; i++, bit++) offset |= BigInt((offsets[bit >> 3]! >> (bit & 7)) & 1) << BigInt(i);
-    const residual = low + offset;
-    if ((coding & 15) === 0) return BigInt.asIntN(64, base + residual);
-    delta = (coding & 15) === 1 ? residual : delta + residual;
-    value = BigInt.asIntN(64, value + delta);
-    return value;
+    return low + offset;
   });
-  return { carried, own };
+  return { carried: predicted(residuals, coding & 15, { base, slope, lag }), own };
+}
+
+/** Section 4.2, the table of predictors: values from residuals. */
+function predicted(
+  residuals: readonly bigint[],
+  predictor: number,
+  { base, slope, lag }: { base: bigint; slope: bigint; lag: number },
+): bigint[] {
+  const values: bigint[] = [];
+  const at = (i: number): bigint => (i === -2 ? base - slope : (values[i] ?? base));
+  residuals.forEach((residual, i) => {
+    const guesses = [base, at(i - 1), 2n * at(i - 1) - at(i - 2), at(i - lag), at(i - 1) + at(i - lag) - at(i - lag - 1)];
+    values.push(BigInt.asIntN(64, residual + guesses[predictor]!));
+  });
+  return values;
+}
+
+/** Section 5: the integers that a section `predictor` makes of the stream. */
+function unpacked(stream: Buffer, predictor: Buffer, n: number): bigint[] {
+  const numbers = new Numbers(predictor);
+  const coding = numbers.byte();
+  const lag = numbers.count();
+  const [base, slope, low] = [numbers.zigzag(), numbers.zigzag(), numbers.zigzag()];
+  const width = stream.length / n;
+  const bytes = coding >= 16 ? joined(stream, width, n) : stream;
+  return predicted(
+    littleEndian(bytes, width).map((value) => low + value),
+    coding & 15,
+    { base, slope, lag },
+  );
+}
+
+/** All first bytes, then all second bytes, … as values one after another. */
+const joined = (bytes: Buffer, width: number, n: number): Buffer =>
+  Buffer.from(Array.from({ length: n * width }, (_, i) => bytes[(i % width) * n + Math.floor(i / width)]!));
+
+function readEntries(section: Buffer): bigint[] {
+  const reader = new Numbers(section);
+  const entries: bigint[] = [];
+  while (reader.at < section.length) entries.push(BigInt.asIntN(64, (entries.at(-1) ?? 0n) + reader.zigzag()));
+  return entries;
 }
 
 type ChunkJson = [number, number, string, number, number, 0 | { pixels?: string; alphabet?: number; runs?: number }, [number]];
@@ -216,8 +252,11 @@ async function readChunk(unit: Buffer, type: Json, rowCount: number, json: Chunk
     carried = (await symbolsOf(unit, (details as { alphabet: number }).alphabet, (details as { pixels: string }).pixels, streamCount))
       .slice(0, streamCount)
       .map(BigInt);
+  else if (!coded && sections.has(9)) carried = unpacked(section(2), section(9), streamCount);
   else if (!coded) carried = littleEndian(section(2), section(2).length / streamCount);
-  const distinct = carried.map((value) => BigInt.asIntN(64, base + divisor * value));
+  const carriedNumbers = carried.map((value) => BigInt.asIntN(64, base + divisor * value));
+  const entries = sections.has(10) ? readEntries(section(10)) : undefined;
+  const distinct = entries ? carriedNumbers.map((number) => entries[Number(number)]!) : carriedNumbers;
   const extra = runs === undefined ? [] : littleEndian(section(12), section(12).length / runs);
   const integers = distinct.flatMap((value, i) => Array<bigint>(1 + Number(extra[i] ?? 0)).fill(value));
   const values = valuesOf(mapping, type, integers, parameters, section, n);
@@ -242,6 +281,34 @@ function cut(bytes: Buffer, terminator: number): Buffer[] {
   return values;
 }
 
+const integer = (value: bigint, width: number): Buffer =>
+  Buffer.from(BigInt.asUintN(width * 8, value).toString(16).padStart(width * 2, '0'), 'hex').reverse();
+
+function float(value: number, width: number): Buffer {
+  const bytes = Buffer.alloc(width);
+  if (width === 8) bytes.writeDoubleLE(value);
+  else bytes.writeFloatLE(value);
+  return bytes;
+}
+
+/** Mapping decimal: integer / 10^digits, or that as a single as it was printed. */
+function decimal(value: bigint, [digits = 0, form, places = 0]: readonly number[]): number {
+  const number = Number(value) / 10 ** digits;
+  if (form === undefined) return number;
+  const single = Math.fround(number);
+  let p = places;
+  if (form === 2) for (let size = 1; p > 0 && size <= Math.abs(single); size *= 10) p -= 1;
+  return Math.round(single * 10 ** p) / 10 ** p;
+}
+
+/** Mapping integer with parameters: the bits of a float in its order. */
+function orderedFloat(value: bigint, width: number, [from = 0, divisor = 1]: readonly number[]): Buffer {
+  const bits = BigInt.asIntN(from * 8, value * BigInt(divisor));
+  const turned = bits < 0n ? bits ^ ((1n << BigInt(from * 8 - 1)) - 1n) : bits;
+  const bytes = integer(turned, from);
+  return from === width ? bytes : float(bytes.readFloatLE(0), width);
+}
+
 /** Section 5, the table of mappings: the values that are not null. */
 function valuesOf(
   mapping: number,
@@ -253,27 +320,25 @@ function valuesOf(
 ): string[] {
   const width = widthOf(type);
   const fixed = (bytes: Buffer) => (type.name === 'bool' ? String(bytes[0]) : bytes.toString('hex'));
+  const excepted = (bytes: Buffer[]): Buffer[] => {
+    littleEndian(section(7), 4).forEach((index, i) => {
+      section(8).copy(bytes[Number(index)]!, 0, i * width, (i + 1) * width);
+    });
+    return bytes;
+  };
   const quoted = (bytes: Buffer) => `'${bytes.toString('hex')}'`;
   switch (mapping) {
     case 0:
       return [];
     case 1:
-      return integers.map((value) => {
-        const digits = BigInt.asUintN(width * 8, value).toString(16).padStart(width * 2, '0');
-        return fixed(Buffer.from(digits, 'hex').reverse());
-      });
+      if (parameters.length > 0) return excepted(integers.map((value) => orderedFloat(value, width, parameters))).map(fixed);
+      return integers.map((value) => fixed(integer(value, width)));
     case 2: {
-      const bytes = integers.map((value) => {
-        const float = Buffer.alloc(width);
-        const number = Number(value) / 10 ** parameters[0]!;
-        if (width === 8) float.writeDoubleLE(number);
-        else float.writeFloatLE(number);
-        return float;
-      });
-      littleEndian(section(7), 4).forEach((index, i) => {
-        section(8).copy(bytes[Number(index)]!, 0, i * width, (i + 1) * width);
-      });
-      return bytes.map(fixed);
+      if (section(13).length === 0) return excepted(integers.map((value) => float(decimal(value, parameters), width))).map(fixed);
+      const [start, step, top] = [0, 8, 16].map((at) => section(13).readDoubleLE(at)) as [number, number, number];
+      const values = integers.map((value) => Math.min(start + Number(value) * step, top));
+      const whole = type.name !== 'float';
+      return excepted(values.map((value) => (whole ? integer(BigInt(Math.round(value)), width) : float(value, width)))).map(fixed);
     }
     case 3: {
       const bytes = section(3);
