@@ -130,7 +130,8 @@ export async function storedSizes(column: Table): Promise<Omit<ColumnSizes, 'nam
     assertSame(values, columnValuesOf(decoded(column.schema, encoded.rowCount, chunk)));
     raw.push(...rawBytes(values));
     stored += chunk.byteCount;
-    transform += withoutAv1(chunk, values.rowCount - values.nullCount);
+    const { runs = values.rowCount - values.nullCount } = chunk.encoding as { runs?: number };
+    transform += withoutAv1(chunk, runs);
     ways.add([chunk.encoding.mapping, chunk.encoding.method, chunk.encoding['predictor']].filter(Boolean).join(' '));
   }
   return { stored, transform, raw: zstdSize(concatBytes(raw), 19), how: [...ways].join(', ') };
