@@ -68,6 +68,10 @@ export class ByteReader {
     return this.#at >= this.#bytes.length;
   }
 
+  get byteCountLeft(): number {
+    return this.#bytes.length - this.#at;
+  }
+
   byte(): number {
     const value = this.#bytes[this.#at];
     if (value === undefined) throw truncated();

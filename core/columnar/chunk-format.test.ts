@@ -1,4 +1,5 @@
-import { beforeAll, expect, test } from 'vitest';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { nodeZstd } from './adapters/node-zstd.ts';
 import { ByteWriter } from './byte-io.ts';
 import { MODELLED_BYTES_MAX } from './byte-model.ts';
@@ -18,13 +19,66 @@ const head = {
   parameters: [10],
 } as const;
 
-/** A chunk with one section, the numbers of its form as they are given. */
-function withSection(coding: number, rawByteCount: number, records: number): Uint8Array {
-  const writer = new ByteWriter().bytes(writeChunkMetadata(head, []));
-  writer.byte(SECTION_KINDS.bytes).byte(coding).number(4).number(rawByteCount);
+/** A chunk with one section, the numbers of its form as they are given; as it is written, or as early writers did. */
+function withSection(isShort: boolean, coding: number, rawByteCount: number, records: number): Uint8Array {
+  const writer = new ByteWriter();
+  if (isShort)
+    writer
+      .bytes(writeChunkMetadata(head, []))
+      .byte(SECTION_KINDS.bytes | (coding << 4))
+      .number(4);
+  else writer.bytes(EARLY_HEAD).byte(SECTION_KINDS.bytes).byte(coding).number(4);
+  writer.number(rawByteCount);
   if (coding === 2) writer.number(records);
   return writer.bytes(Uint8Array.of(1, 2, 3, 4)).finish();
 }
+
+/** {@link head} with every number written out. */
+const EARLY_HEAD = Uint8Array.of(5, 3, 0, 0, 0, 0, 1, 10);
+
+test('what is left out goes without saying', () => {
+  const number = fc.oneof(fc.constant(0), fc.constant(1), fc.nat(1000));
+  const heads = fc.tuple(
+    number,
+    number,
+    number,
+    fc.bigInt({ min: -3n, max: 2n ** 63n - 1n }),
+    number,
+    fc.array(number, { maxLength: 3 }),
+  );
+  const sections = fc.uniqueArray(
+    fc.tuple(fc.constantFrom('validity', 'stream', 'shared'), fc.uint8Array({ maxLength: 300 })),
+    { selector: ([kind]) => kind },
+  );
+  fc.assert(
+    fc.property(heads, sections, ([rows, nulls, stream, base, divisor, parameters], parts) => {
+      const rowCount = Math.max(rows, nulls, stream);
+      const whole = {
+        mapping: 'dictionary',
+        rowCount,
+        nullCount: nulls,
+        streamCount: stream,
+        base,
+        divisor,
+        parameters,
+      } as const;
+      const made = parts.map(([kind, bytes]) => makeSection(kind, bytes));
+      const read = readChunkMetadata(writeChunkMetadata(whole, made));
+      expect(read.head).toEqual(whole);
+      for (const [kind, bytes] of parts) expect([...read.section(kind)!]).toEqual([...bytes]);
+    }),
+    { seed: 9, numRuns: 500 },
+  );
+});
+
+test('metadata of early writers are read', () => {
+  expect(readChunkMetadata(EARLY_HEAD).head).toEqual(head);
+});
+
+test('forms that contradict each other are refused', () => {
+  for (const forms of [2 + 4, 16 + 32, 64, 128])
+    expect(() => readChunkMetadata(Uint8Array.of(128 + 1, forms, 3, 0, 0, 0))).toThrow('unknown forms');
+});
 
 test('a section that went through the model comes back', () => {
   const bytes = new TextEncoder().encode('tick\ntock\n'.repeat(100));
@@ -39,13 +93,15 @@ test('more bytes than the model takes go through zstd', () => {
   expect(section.rawByteCount).toBe(MODELLED_BYTES_MAX + 1);
 });
 
-test.each([
-  ['an unknown coding', 3, 100, 1, 'unknown coding'],
-  ['more bytes than the model takes', 2, MODELLED_BYTES_MAX + 1, 1, 'too large'],
-  ['records without width', 2, 100, 0, 'impossible records'],
-  ['records that end with no byte', 2, 100, 512, 'impossible records'],
-])('a section with %s is refused', (_, coding, rawByteCount, records, message) => {
-  expect(() => readChunkMetadata(withSection(coding, rawByteCount, records))).toThrow(message);
+describe.each([true, false])('in the short form: %s,', (isShort) => {
+  test.each([
+    ['an unknown coding', 3, 100, 1, 'unknown coding'],
+    ['more bytes than the model takes', 2, MODELLED_BYTES_MAX + 1, 1, 'too large'],
+    ['records without width', 2, 100, 0, 'impossible records'],
+    ['records that end with no byte', 2, 100, 513, 'impossible records'],
+  ])('a section with %s is refused', (_, coding, rawByteCount, records, message) => {
+    expect(() => readChunkMetadata(withSection(isShort, coding, rawByteCount, records))).toThrow(message);
+  });
 });
 
 test('texts are cut at their terminators, and only if there are as many as told', () => {

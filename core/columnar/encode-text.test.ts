@@ -44,7 +44,7 @@ test('values that come in clusters are coded by recency', () => {
 
 test('values in long runs are coded as runs', () => {
   const names = ['Aachen', 'Bern', 'Chur', 'Dornbirn', 'Eupen'];
-  const rows = names.flatMap((name, i) => Array<string>(3000 * (i + 1)).fill(name));
+  const rows = names.flatMap((name, i) => Array<string>(20_000 * (i + 1)).fill(name));
   const stored = storedAs(rows);
   expect(stored).toMatchObject({ mapping: 'dictionary', runs: 5 });
   expect(stored.byteCount).toBeLessThan(120);

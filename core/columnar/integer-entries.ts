@@ -14,31 +14,32 @@ export function findEntries(values: BigInt64Array, entriesMax: number): IntegerE
   const words = wordsOf(values);
   const size = 2 ** Math.ceil(Math.log2(entriesMax * 4));
   const table = new Int32Array(size).fill(-1);
-  const firsts: number[] = [];
+  // The words of the entries, by the number of each.
+  const entryWords = new Int32Array(entriesMax * 2);
+  let entryCount = 0;
   const found = new Int32Array(values.length);
   for (let i = 0; i < found.length; i++) {
     const low = words[2 * i]!;
     const high = words[2 * i + 1]!;
-    let slot = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> 7;
-    for (;;) {
-      slot &= size - 1;
-      const entry = table[slot]!;
-      if (entry < 0) {
-        if (firsts.length === entriesMax) return undefined;
-        table[slot] = firsts.length;
-        found[i] = firsts.length;
-        firsts.push(i);
-        break;
-      }
-      const first = firsts[entry]!;
-      if (words[2 * first] === low && words[2 * first + 1] === high) {
-        found[i] = entry;
-        break;
-      }
-      slot += 1;
+    let slot = (Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> 7) & (size - 1);
+    let entry = table[slot]!;
+    while (entry >= 0 && (entryWords[2 * entry] !== low || entryWords[2 * entry + 1] !== high)) {
+      slot = (slot + 1) & (size - 1);
+      entry = table[slot]!;
     }
+    if (entry < 0) {
+      if (entryCount === entriesMax) return undefined;
+      entry = entryCount++;
+      table[slot] = entry;
+      entryWords[2 * entry] = low;
+      entryWords[2 * entry + 1] = high;
+    }
+    found[i] = entry;
   }
-  const distinct = firsts.map((first, entry) => ({ entry, value: values[first]! }));
+  const distinct = Array.from(new BigInt64Array(entryWords.buffer, 0, entryCount), (value, entry) => ({
+    entry,
+    value,
+  }));
   distinct.sort((a, b) => (a.value < b.value ? -1 : 1));
   return renumber(found, distinct);
 }
@@ -55,8 +56,7 @@ export function byFrequency({ entries, numbers }: IntegerEntries): IntegerEntrie
 function renumber(numbers: Int32Array, order: readonly { entry: number; value: bigint }[]): IntegerEntries {
   const numberOf = new Int32Array(order.length);
   order.forEach(({ entry }, number) => (numberOf[entry] = number));
-  return {
-    entries: BigInt64Array.from(order, ({ value }) => value),
-    numbers: numbers.map((entry) => numberOf[entry]!),
-  };
+  const renumbered = new Int32Array(numbers.length);
+  for (let i = 0; i < numbers.length; i++) renumbered[i] = numberOf[numbers[i]!]!;
+  return { entries: BigInt64Array.from(order, ({ value }) => value), numbers: renumbered };
 }

@@ -11,6 +11,8 @@ import { mutateBytes } from './mutate-bytes.ts';
 
 /** The metadata of a chunk as it is written, section 5 of the specification, whatever its numbers mean. */
 interface MetadataParts {
+  /** The form that leaves out what goes without saying. */
+  isShort: boolean;
   mapping: number;
   /** rowCount, nullCount, streamCount. */
   counts: number[];
@@ -22,32 +24,70 @@ interface MetadataParts {
 
 export function takeMetadataApart(bytes: Uint8Array): MetadataParts {
   const reader = new ByteReader(bytes);
-  const mapping = reader.byte();
-  const counts = [reader.number(), reader.number(), reader.number()];
-  const base = reader.signed();
-  const divisor = reader.number();
-  const parameters = Array.from({ length: reader.number() }, () => reader.number());
+  const first = reader.byte();
+  const isShort = first >= 128;
+  const head = isShort ? readShortHead(reader, (first - 128) >> 4) : readLongHead(reader);
   const sections: MetadataParts['sections'] = [];
   while (!reader.done) {
-    const kind = reader.byte();
-    const coding = reader.byte();
-    const storedByteCount = reader.number();
+    const place = reader.byte();
+    const [kind, coding] = isShort ? [place & 15, (place >> 4) & 3] : [place, reader.byte()];
+    const isLast = isShort && (place & 64) > 0;
+    const storedByteCount = isLast ? undefined : reader.number();
     const rawByteCount = coding > 0 ? reader.number() : 0;
-    const records = coding === 2 ? reader.number() : 1;
-    sections.push({ kind, coding, stored: reader.bytes(storedByteCount), rawByteCount, records });
+    const coded = coding === 2 ? reader.number() : 2;
+    const records = !isShort ? coded : coded % 2 ? 256 + (coded >> 1) : coded >> 1;
+    const stored = reader.bytes(storedByteCount ?? reader.byteCountLeft);
+    sections.push({ kind, coding, stored, rawByteCount, records });
   }
-  return { mapping, counts, base, divisor, parameters, sections };
+  return { isShort, mapping: isShort ? first & 15 : first, ...head, sections };
 }
 
-export function writeMetadata({ mapping, counts, base, divisor, parameters, sections }: MetadataParts): Uint8Array {
-  const writer = new ByteWriter().byte(mapping);
+type Head = Pick<MetadataParts, 'counts' | 'base' | 'divisor' | 'parameters'>;
+
+function readLongHead(reader: ByteReader): Head {
+  const counts = [reader.number(), reader.number(), reader.number()];
+  const [base, divisor] = [reader.signed(), reader.number()];
+  return { counts, base, divisor, parameters: Array.from({ length: reader.number() }, () => reader.number()) };
+}
+
+function readShortHead(reader: ByteReader, parameterCount: number): Head {
+  const forms = reader.byte();
+  const rowCount = reader.number();
+  const nullCount = forms & 1 ? reader.number() : 0;
+  const streamCount = forms & 4 ? reader.number() : forms & 2 ? 0 : rowCount - nullCount;
+  const base = forms & 8 ? reader.signed() : 0n;
+  const divisor = forms & 32 ? reader.number() : forms & 16 ? 0 : 1;
+  const parameters = Array.from({ length: parameterCount }, () => reader.number());
+  return { counts: [rowCount, nullCount, streamCount], base, divisor, parameters };
+}
+
+/** All forms of a number that are written out. */
+const EVERY_FORM = 1 + 4 + 8 + 32;
+
+export function writeMetadata({
+  isShort,
+  mapping,
+  counts,
+  base,
+  divisor,
+  parameters,
+  sections,
+}: MetadataParts): Uint8Array {
+  const writer = new ByteWriter();
+  const own = isShort ? parameters.slice(0, 7) : parameters;
+  if (isShort) writer.byte(128 | (own.length << 4) | (mapping & 15)).byte(EVERY_FORM);
+  else writer.byte(mapping % 128);
   for (const count of counts) writer.number(count);
-  writer.signed(base).number(divisor).number(parameters.length);
-  for (const parameter of parameters) writer.number(parameter);
-  for (const { kind, coding, stored, rawByteCount, records } of sections) {
-    writer.byte(kind).byte(coding).number(stored.length);
+  writer.signed(base).number(divisor);
+  if (!isShort) writer.number(own.length);
+  for (const parameter of own) writer.number(parameter);
+  for (const [index, { kind, coding, stored, rawByteCount, records }] of sections.entries()) {
+    const isLast = isShort && index === sections.length - 1;
+    if (isShort) writer.byte((kind & 15) | (coding << 4) | (isLast ? 64 : 0));
+    else writer.byte(kind).byte(coding);
+    if (!isLast) writer.number(stored.length);
     if (coding > 0) writer.number(rawByteCount);
-    if (coding === 2) writer.number(records);
+    if (coding === 2) writer.number(!isShort ? records : records < 256 ? 2 * records : 2 * (records - 256) + 1);
     writer.bytes(stored);
   }
   return writer.finish();

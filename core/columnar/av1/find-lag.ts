@@ -1,3 +1,4 @@
+import { wordsOf } from '../int64.ts';
 import { LAG_MIN } from './integer-header.ts';
 
 /** Longer periods than this are not looked for: the sample would cost more than they gain. */
@@ -11,10 +12,12 @@ export interface Lags {
   readonly lorenzo: number;
 }
 
-const bitsOf = (difference: number): number => 32 - Math.clz32(Math.abs(difference));
-
 /** The shortest distance that comes this near to the best is taken: multiples of a period are as good by chance. */
 const NEARLY = 1.05;
+
+/** Every distance is tried on this many neighbours first, and those on all that come this near to the best. */
+const FIRST_VALUES = 24;
+const FIRST_NEARLY = 1.4;
 
 /** Looks for a period on a stretch in the middle of the values: the distance at which differences take the fewest bits. */
 export function findLags(values: BigInt64Array): Lags {
@@ -22,22 +25,38 @@ export function findLags(values: BigInt64Array): Lags {
   const sampleCount = Math.min(SAMPLE_VALUES, values.length - lagMax - 1);
   if (lagMax < LAG_MIN || sampleCount < 16) return { period: 0, lorenzo: 0 };
   const start = (values.length - sampleCount - lagMax - 1) >> 1;
-  const first = values[start]!;
   // Differences of low halves: what needs more than 32 bits is not periodic in any way that would pay.
+  const words = wordsOf(values);
   const stretch = new Int32Array(sampleCount + lagMax + 1);
-  for (let i = 0; i < stretch.length; i++) stretch[i] = Number(BigInt.asIntN(32, values[start + i]! - first));
-  const steps = stretch.map((value, i) => value - (stretch[i - 1] ?? value));
+  for (let i = 0; i < stretch.length; i++) stretch[i] = words[2 * (start + i)]! - words[2 * start]!;
+  const steps = new Int32Array(stretch.length);
+  for (let i = 1; i < steps.length; i++) steps[i] = stretch[i]! - stretch[i - 1]!;
   return { period: bestLag(stretch, lagMax, sampleCount), lorenzo: bestLag(steps, lagMax, sampleCount) };
 }
 
 function bestLag(values: Int32Array, lagMax: number, sampleCount: number): number {
-  const from = values.length - sampleCount;
-  const bits = new Float64Array(lagMax + 1).fill(Infinity);
+  const first = new Int32Array(lagMax + 1);
+  let firstLeast = Infinity;
   for (let lag = LAG_MIN; lag <= lagMax; lag++) {
-    let sum = 0;
-    for (let i = from; i < values.length; i++) sum += bitsOf((values[i]! - values[i - lag]!) | 0);
-    bits[lag] = sum;
+    first[lag] = bitsAt(values, lag, Math.min(FIRST_VALUES, sampleCount));
+    if (first[lag]! < firstLeast) firstLeast = first[lag]!;
   }
-  const least = bits.reduce((a, b) => Math.min(a, b));
+  const bits = new Float64Array(lagMax + 1).fill(Infinity);
+  let least = Infinity;
+  for (let lag = LAG_MIN; lag <= lagMax; lag++) {
+    if (first[lag]! > firstLeast * FIRST_NEARLY) continue;
+    bits[lag] = bitsAt(values, lag, sampleCount);
+    if (bits[lag]! < least) least = bits[lag]!;
+  }
   return bits.findIndex((sum) => sum <= least * NEARLY);
+}
+
+/** Bits that the differences of the last `count` values take at a distance. */
+function bitsAt(values: Int32Array, lag: number, count: number): number {
+  let sum = 0;
+  for (let i = values.length - count; i < values.length; i++) {
+    const difference = (values[i]! - values[i - lag]!) | 0;
+    sum += 32 - Math.clz32(difference < 0 ? -difference : difference);
+  }
+  return sum;
 }

@@ -25,5 +25,5 @@ export {
   encodePalette,
   type EncodePaletteOptions,
   type PaletteMapping,
-  placeholderUnit,
 } from './palette.ts';
+export { placeholderUnit } from './placeholder.ts';

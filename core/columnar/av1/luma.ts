@@ -2,6 +2,7 @@ import { GranaryError } from '#core/kernel/index.ts';
 import { planeToSymbols, symbolsToPlane } from './block-order.ts';
 import { align, HEAP, useCodec } from './codec-instance.ts';
 import { BLOCK_SIZE, type FrameSize, isProfileSize, SYMBOLS_MAX, tileGrid } from './frame-shape.ts';
+import { placeholderPicture } from './placeholder.ts';
 import { decodeTilesAt, encodeTilesAt, encodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
 import { readUnit, writeUnit } from './unit.ts';
 
@@ -53,6 +54,8 @@ export function encodeLuma({ width, height, pixels }: Luma): Uint8Array {
  * `CODEC_TRUNCATED`, `LIMIT_EXCEEDED`.
  */
 export function decodeLuma(unit: Uint8Array): Luma {
+  const placeholder = placeholderPicture(unit);
+  if (placeholder) return placeholder;
   const parsed = readUnit(unit, SYMBOLS_MAX);
   const codec = useCodec();
   const { at, count } = decodeTilesAt(codec, parsed, HEAP, 'value');

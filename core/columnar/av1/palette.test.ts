@@ -3,9 +3,10 @@ import { isGranaryError } from '#core/kernel/index.ts';
 import { decodeByStandard } from '../testing/standard-av1-decoder.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { SYMBOLS_MAX } from './frame-shape.ts';
+import { placeholderUnit } from './placeholder.ts';
 import { decodeLuma } from './luma.ts';
 import { readMetadata } from './metadata.ts';
-import { decodePalette, encodePalette, type PaletteMapping, placeholderUnit } from './palette.ts';
+import { decodePalette, encodePalette, type PaletteMapping } from './palette.ts';
 
 const MAPPINGS: readonly PaletteMapping[] = ['rank', 'raw'];
 const ALPHABETS = [2, 3, 4, 5, 6, 7, 8];
@@ -95,7 +96,13 @@ describe('a palette unit', () => {
       const metadata = new Uint8Array(bytes).map((_, i) => i * 31);
       expect(Buffer.compare(readMetadata(placeholderUnit(metadata)), metadata)).toBe(0);
     }
-    expect(placeholderUnit(new Uint8Array()).length).toBeLessThan(40);
+    expect(placeholderUnit(new Uint8Array()).length).toBe(15);
+  });
+
+  it('is grey for a standard decoder where it only carries metadata', async () => {
+    const unit = placeholderUnit(Uint8Array.of(1, 2, 3));
+    const { width, height, luma } = await decodeByStandard(unit);
+    expect(decodeLuma(unit)).toEqual({ width, height, pixels: new Uint8Array(luma) });
   });
 
   it('refuses what it cannot code', () => {

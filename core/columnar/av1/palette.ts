@@ -94,7 +94,3 @@ export function readColumnUnit(unit: Uint8Array, symbolCount: number) {
     );
   return parsed;
 }
-
-/** The smallest valid frame (64 x 64, one colour), for chunks whose bytes are all metadata. */
-export const placeholderUnit = (metadata: Uint8Array): Uint8Array =>
-  encodePalette(new Uint8Array(BLOCK_SIZE * BLOCK_SIZE), { alphabet: ALPHABET_MIN, mapping: 'raw', metadata });

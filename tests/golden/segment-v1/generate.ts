@@ -122,6 +122,8 @@ export const GOLDEN_CASES: Readonly<Record<string, () => { batch: RecordBatch; r
   'no-columns': () => ({ batch: batchOfTypes([], 3, 500) }),
   'numbers': () => ({ batch: numbersBatch(1500) }),
   'error-bounds': () => ({ batch: boundedBatch(1500), bounded: true }),
+  // Written since metadata leave out what goes without saying.
+  'short-metadata': () => ({ batch: sampleBatch(2500), rowGroupRows: 1300 }),
   // Written since checksums are striped.
   'striped-checksums': () => ({ batch: sampleBatch(3000), rowGroupRows: 1600 }),
 };

@@ -219,6 +219,32 @@ function readEntries(section: Buffer): bigint[] {
 
 type ChunkJson = [number, number, string, number, number, 0 | { pixels?: string; alphabet?: number; runs?: number }, [number]];
 
+/** Section 5, both forms. */
+function chunkMetadata(reader: Numbers, mapping: number, rowCount: number, n: number) {
+  const first = reader.byte();
+  const isShort = first >= 128;
+  const forms = isShort ? reader.byte() : 1 + 4 + 8 + 32;
+  if ((isShort ? first % 16 : first) !== mapping || reader.count() !== rowCount) throw new Error('the unit disagrees with the tags');
+  if (forms & 1) reader.count();
+  const streamCount = forms & 4 ? reader.count() : forms & 2 ? 0 : n;
+  const base = forms & 8 ? reader.zigzag() : 0n;
+  const divisor = forms & 32 ? reader.big() : forms & 16 ? 0n : 1n;
+  const parameters = Array.from({ length: isShort ? (first >> 4) % 8 : reader.count() }, () => reader.count());
+  const sections = new Map<number, Buffer>();
+  while (reader.at < reader.bytes.length) {
+    const place = reader.byte();
+    const [kind, coding] = isShort ? [place % 16, (place >> 4) % 4] : [place, reader.byte()];
+    const stated = isShort && place >= 64 ? undefined : reader.count();
+    const raw = coding > 0 ? reader.count() : 0;
+    const coded = coding === 2 ? reader.count() : 0;
+    const records = !isShort ? coded : coded % 2 ? 256 + (coded >> 1) : coded >> 1;
+    const bytes = reader.take(stated ?? reader.bytes.length - reader.at);
+    const modelled = () => Buffer.from(decodeSpecified(bytes, raw, records));
+    sections.set(kind, coding === 2 ? modelled() : coding === 1 ? zstdDecompressSync(bytes) : bytes);
+  }
+  return { streamCount, base, divisor, parameters, sections };
+}
+
 /** One chunk as the rows of the answers: hexadecimal bytes, quoted for text, `null`. */
 async function readChunk(unit: Buffer, type: Json, rowCount: number, json: ChunkJson): Promise<string[]> {
   const [, , , method, mapping, details, [nullCount]] = json;
@@ -226,24 +252,7 @@ async function readChunk(unit: Buffer, type: Json, rowCount: number, json: Chunk
   const runs = (details as { runs?: number }).runs;
   const coded = method === 4 ? await integersOf(unit, runs ?? n) : undefined;
   const reader = new Numbers(coded?.own ?? metadataBytes(unit));
-  // Section 5.
-  if (reader.byte() !== mapping || reader.count() !== rowCount) throw new Error('the unit disagrees with the tags');
-  reader.count();
-  const streamCount = reader.count();
-  const base = reader.zigzag();
-  const divisor = reader.big();
-  const parameters = Array.from({ length: reader.count() }, () => reader.count());
-  const sections = new Map<number, Buffer>();
-  while (reader.at < reader.bytes.length) {
-    const kind = reader.byte();
-    const coding = reader.byte();
-    const stored = reader.count();
-    const raw = coding > 0 ? reader.count() : stored;
-    const records = coding === 2 ? reader.count() : 0;
-    const bytes = reader.take(stored);
-    const modelled = () => Buffer.from(decodeSpecified(bytes, raw, records));
-    sections.set(kind, coding === 2 ? modelled() : coding === 1 ? zstdDecompressSync(bytes) : bytes);
-  }
+  const { streamCount, base, divisor, parameters, sections } = chunkMetadata(reader, mapping, rowCount, n);
   const section = (kind: number): Buffer => sections.get(kind) ?? Buffer.alloc(0);
   if (mapping === 6) return rowsOf(tableFromIPC(section(3)).batches[0]!.data.children[0]!);
   let carried = coded?.carried ?? [];
