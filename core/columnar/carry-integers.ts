@@ -46,6 +46,9 @@ const ENTRY_SHARE_MAX = 1 / 4;
 /** A table that does not save this part of the bits by an estimate costs time only. */
 const ENTRIES_GAIN_MIN = 0.03;
 
+/** What a frame must be larger than packed integers by before a long column is carried as those: frames are shown and tiled. */
+const FRAME_PREFERENCE = 1.015;
+
 /** The smallest of several candidates; the first of equals. */
 export const smallest = <T extends { readonly unit: Uint8Array }>(candidates: readonly T[]): T =>
   candidates.reduce((best, candidate) => (candidate.unit.length < best.unit.length ? candidate : best));
@@ -165,13 +168,14 @@ function tryWays(ways: readonly Way[], values: BigInt64Array) {
     const next = trials.reduce((best, trial) => (trial.bytes < best.bytes ? trial : best));
     if (next.chunk) break;
     next.chunk = next.way.carry(values);
-    next.bytes = next.chunk?.unit.length ?? Infinity;
+    next.bytes = (next.chunk?.unit.length ?? Infinity) * (long ? preference(next.way) : 1);
   }
-  const best = smallest(trials.flatMap(({ chunk }) => (chunk ? [chunk] : [])));
+  const carried = trials.filter(({ chunk }) => chunk);
+  const best = carried.reduce((least, trial) => (trial.bytes < least.bytes ? trial : least)).chunk!;
   const told = trials.filter(({ bytes }) => bytes < Infinity).sort((a, b) => a.bytes - b.bytes);
   const considered = told
     .slice(0, CONSIDERED_MAX)
-    .flatMap(({ way, bytes, chunk }) => [way.name, chunk ? bytes : `~${Math.round(bytes)}`]);
+    .flatMap(({ way, bytes, chunk }) => [way.name, chunk ? chunk.unit.length : `~${Math.round(bytes)}`]);
   return { best, considered };
 }
 
@@ -180,9 +184,11 @@ function trialsOnSample(ways: readonly Way[], values: BigInt64Array): Trial[] {
   return ways.map((way) => {
     const part = way.estimate === undefined ? way.carry(sample)?.unit.length : undefined;
     const scaled = part === undefined ? Infinity : UNIT_BYTES + ((part - UNIT_BYTES) * values.length) / SAMPLE_VALUES;
-    return { way, bytes: way.estimate ?? scaled, chunk: undefined };
+    return { way, bytes: (way.estimate ?? scaled) * preference(way), chunk: undefined };
   });
 }
+
+const preference = ({ name }: Way): number => (name.startsWith('packed') ? FRAME_PREFERENCE : 1);
 
 /** All ways but those that an estimate puts far behind. */
 function trialsOnAll(ways: readonly Way[], values: BigInt64Array): Trial[] {
@@ -299,10 +305,15 @@ function throughEntries(
 
 const entriesMax = (count: number): number => Math.min(ENTRIES_MAX, Math.max(2, Math.floor(count * ENTRY_SHARE_MAX)));
 
+/** The order that a sample finds cheapest, when it promises a gain. */
 function promisingOrders(sample: BigInt64Array, bitsMax: number) {
   const table = findEntries(sample, entriesMax(sample.length));
   if (!table) return [];
-  return TABLE_ORDERS.filter((order) => estimateIntegers(fromSmall(order(table).numbers))[0]!.bitsPerValue < bitsMax);
+  const bitsOf = (order: (typeof TABLE_ORDERS)[number]) =>
+    estimateIntegers(fromSmall(order(table).numbers))[0]!.bitsPerValue;
+  const estimates = TABLE_ORDERS.map((order) => ({ order, bits: bitsOf(order) }));
+  const { order, bits } = estimates.reduce((least, other) => (other.bits < least.bits ? other : least));
+  return bits < bitsMax ? [order] : [];
 }
 
 const middleOf = (values: BigInt64Array): BigInt64Array => {

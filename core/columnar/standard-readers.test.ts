@@ -47,11 +47,13 @@ test('a standard decoder reads every frame of a segment', async () => {
 });
 
 test('a standard decoder sees the pixels that our decoder sees', async () => {
+  // Small columns have no pixels of their own.
+  const { header, bytes } = await encodeOne(sampleBatch(140_000), 70_000);
   let compared = 0;
-  for (const [rowGroup, group] of header.rowGroups.entries()) {
-    for (const [column, chunk] of group.chunks.entries()) {
+  for (const group of header.rowGroups) {
+    for (const chunk of group.chunks) {
       if (chunk.encoding.method !== 'integers' && chunk.encoding.method !== 'palette') continue;
-      const unit = unitOf(rowGroup, column);
+      const unit = bytes.subarray(chunk.offset, chunk.offset + chunk.byteCount);
       const { luma, width, height } = await decodeByStandard(unit);
       const { symbols, alphabet } = decodePalette(unit, { symbolCount: width * height, mapping: 'raw' });
       const shades = [...new Set(luma)].toSorted((a, b) => a - b);
@@ -67,7 +69,7 @@ test('a standard decoder sees the pixels that our decoder sees', async () => {
       compared += 1;
     }
   }
-  expect(compared).toBeGreaterThan(6);
+  expect(compared).toBeGreaterThan(1);
 });
 
 const renumber = (symbols: Uint8Array): Uint8Array => {

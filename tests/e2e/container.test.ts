@@ -92,7 +92,9 @@ describe.each([...names.map(pathOf), noRows, pictured].map((path) => [basename(p
     const { header } = await open(path);
     const { stdout, stderr } = await mkvinfo!(['--all', '--ui-language', 'en_US', path]);
     expect(stderr).toBe('');
-    expect(stdout).not.toMatch(/unknown|invalid|error/i);
+    // Names and tags are ours to choose, and may hold any word.
+    const elements = stdout.replaceAll(/^.*(?:Name|String|File).*$/gm, '');
+    expect(elements).not.toMatch(/unknown|invalid|error/i);
     const count = (text: string) => stdout.split('\n').filter((line) => line.includes(text)).length;
     expect(count('+ Track number:')).toBe(header.schema.fields.length);
     expect(count('+ Cue track:')).toBe(header.rowGroups.length * header.schema.fields.length);

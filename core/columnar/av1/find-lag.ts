@@ -15,9 +15,9 @@ export interface Lags {
 /** The shortest distance that comes this near to the best is taken: multiples of a period are as good by chance. */
 const NEARLY = 1.05;
 
-/** Every distance is tried on this many neighbours first, and those on all that come this near to the best. */
-const FIRST_VALUES = 24;
-const FIRST_NEARLY = 1.4;
+/** Every distance is tried on this many neighbours first, and only so many of the best on all of them. */
+const FIRST_VALUES = 40;
+const SECOND_LAGS = 64;
 
 /** Looks for a period on a stretch in the middle of the values: the distance at which differences take the fewest bits. */
 export function findLags(values: BigInt64Array): Lags {
@@ -35,16 +35,21 @@ export function findLags(values: BigInt64Array): Lags {
 }
 
 function bestLag(values: Int32Array, lagMax: number, sampleCount: number): number {
+  const firstCount = Math.min(FIRST_VALUES, sampleCount);
   const first = new Int32Array(lagMax + 1);
-  let firstLeast = Infinity;
+  const lagsByBits = new Int32Array(firstCount * 32 + 1);
   for (let lag = LAG_MIN; lag <= lagMax; lag++) {
-    first[lag] = bitsAt(values, lag, Math.min(FIRST_VALUES, sampleCount));
-    if (first[lag]! < firstLeast) firstLeast = first[lag]!;
+    first[lag] = bitsAt(values, lag, firstCount);
+    lagsByBits[first[lag]!]! += 1;
   }
+  let firstMax = 0;
+  for (let lags = lagsByBits[0]!; lags < SECOND_LAGS && firstMax + 1 < lagsByBits.length;)
+    lags += lagsByBits[++firstMax]!;
   const bits = new Float64Array(lagMax + 1).fill(Infinity);
   let least = Infinity;
-  for (let lag = LAG_MIN; lag <= lagMax; lag++) {
-    if (first[lag]! > firstLeast * FIRST_NEARLY) continue;
+  for (let lag = LAG_MIN, tried = 0; lag <= lagMax && tried < 2 * SECOND_LAGS; lag++) {
+    if (first[lag]! > firstMax) continue;
+    tried += 1;
     bits[lag] = bitsAt(values, lag, sampleCount);
     if (bits[lag]! < least) least = bits[lag]!;
   }

@@ -1,6 +1,7 @@
 import { GranaryError, isGranaryError } from '#core/kernel/index.ts';
 import { type FrameSize, SYMBOLS_MAX } from './frame-shape.ts';
 import type { Luma } from './luma.ts';
+import { placeholderPicture } from './placeholder.ts';
 import { readUnit } from './unit.ts';
 import * as columnProfile from './webcodecs.ts';
 
@@ -80,7 +81,7 @@ export function createFrameDecoder(name: FrameDecoderName, platform = platformWe
 
 async function decodeFrame(api: WebCodecs, unit: Uint8Array): Promise<Luma> {
   // Whatever the decoder is, it sees no frame that is larger than a column can need.
-  const { width, height } = readUnit(unit, SYMBOLS_MAX);
+  const { width, height } = placeholderPicture(unit) ?? readUnit(unit, SYMBOLS_MAX);
   const frames: CodecFrame[] = [];
   const { promise: failed, reject } = Promise.withResolvers<never>();
   failed.catch(() => undefined);

@@ -8,22 +8,26 @@ export interface SequenceSize {
 }
 
 const OBU_SEQUENCE_HEADER = 1;
-/** Profile 3 bits, then still_picture to operating_point_idc: all before the level. */
-const BITS_BEFORE_LEVEL = 3 + 1 + 1 + 1 + 1 + 5 + 12;
+/** seq_profile and still_picture; then reduced_still_picture_header. */
+const BITS_BEFORE_REDUCED = 3 + 1;
+/** timing_info_present_flag to operating_point_idc: all before the level, unless the header is reduced. */
+const BITS_BEFORE_LEVEL = 1 + 1 + 5 + 12;
 /** Levels above this one carry a tier bit. */
 const LEVEL_WITHOUT_TIER_MAX = 7;
 
 /** Level and size of the picture in a temporal unit of the column profile. Errors: `CODEC_PROFILE`. */
 export function readSequenceSize(unit: Uint8Array): SequenceSize {
   const header = findSequenceHeader(unit);
-  let at = BITS_BEFORE_LEVEL;
+  let at = BITS_BEFORE_REDUCED;
   const read = (bits: number): number => {
     let value = 0;
     for (let i = 0; i < bits; i++, at++) value = value * 2 + (((header[at >> 3] ?? 0) >> (7 - (at & 7))) & 1);
     return value;
   };
+  const isReduced = read(1) === 1;
+  if (!isReduced) at += BITS_BEFORE_LEVEL;
   const level = read(5);
-  if (level > LEVEL_WITHOUT_TIER_MAX) read(1);
+  if (!isReduced && level > LEVEL_WITHOUT_TIER_MAX) read(1);
   const widthBits = read(4) + 1;
   const heightBits = read(4) + 1;
   return { level, width: read(widthBits) + 1, height: read(heightBits) + 1 };
