@@ -5,6 +5,7 @@ import {
   type IntegerDescription,
   type IntegerEstimate,
   type IntegerPlan,
+  isLagged,
   packResiduals,
   placeholderUnit,
 } from './av1/index.ts';
@@ -43,6 +44,8 @@ const UNIT_BYTES = 60;
 const ENTRIES_MAX = 4096;
 /** and pays only while each entry is used several times. */
 const ENTRY_SHARE_MAX = 1 / 4;
+/** Of more values than these the sample is believed when it says that a table pays: it did, and the rest takes as long again. */
+const TABLE_TRUSTED_VALUES = 2 ** 17;
 /** A table that does not save this part of the bits by an estimate costs time only. */
 const ENTRIES_GAIN_MIN = 0.03;
 
@@ -106,11 +109,12 @@ function carryEach(head: StreamlessHead, sections: readonly Section[], integers:
     { head: { ...shared, base }, packedHead: { ...shared, base: min }, sections, least, top },
     estimates,
   );
+  const tables = top < ALPHABET_MAX ? [] : throughEntries(head, sections, values, estimates[0]!, { base, divisor });
+  const [table] = tables;
+  if (table && streamCount > TABLE_TRUSTED_VALUES) return table;
   const { best, considered } = tryWays(ways, values);
   const notes = { ...(divisor > 1 ? { divisor } : {}), considered };
-  const direct = { ...best, description: { ...best.description, ...notes } };
-  const tables = top < ALPHABET_MAX ? [] : throughEntries(head, sections, values, estimates[0]!, { base, divisor });
-  return smallest([direct, ...tables]);
+  return smallest([{ ...best, description: { ...best.description, ...notes } }, ...tables]);
 }
 
 /** One way to carry values; undefined where it cannot. */
@@ -282,8 +286,7 @@ function throughEntries(
   direct: IntegerEstimate,
   { base, divisor }: { base: bigint; divisor: number },
 ): CarriedChunk[] {
-  const bitsMax = direct.bitsPerValue * (1 - ENTRIES_GAIN_MIN);
-  const orders = values.length > SAMPLE_VALUES ? promisingOrders(middleOf(values), bitsMax) : TABLE_ORDERS;
+  const orders = values.length > SAMPLE_VALUES ? promisingOrders(middleOf(values), direct) : TABLE_ORDERS;
   const ascending = orders.length > 0 ? findEntries(values, entriesMax(values.length)) : undefined;
   if (!ascending) return [];
   return orders.map((order) => {
@@ -298,7 +301,9 @@ function throughEntries(
       top: BigInt(entries.length - 1),
     };
     const integers = fromSmall(numbers);
-    const { best, considered } = tryWays(waysOf(carrier, estimateIntegers(integers)), integers);
+    // A period of the values is one of their numbers as well.
+    const estimates = estimateIntegers(integers, values.length <= SAMPLE_VALUES || isLagged(direct.predictor));
+    const { best, considered } = tryWays(waysOf(carrier, estimates), integers);
     return { ...best, description: { ...best.description, entries: entries.length, considered } };
   });
 }
@@ -306,14 +311,14 @@ function throughEntries(
 const entriesMax = (count: number): number => Math.min(ENTRIES_MAX, Math.max(2, Math.floor(count * ENTRY_SHARE_MAX)));
 
 /** The order that a sample finds cheapest, when it promises a gain. */
-function promisingOrders(sample: BigInt64Array, bitsMax: number) {
+function promisingOrders(sample: BigInt64Array, direct: IntegerEstimate) {
   const table = findEntries(sample, entriesMax(sample.length));
   if (!table) return [];
   const bitsOf = (order: (typeof TABLE_ORDERS)[number]) =>
-    estimateIntegers(fromSmall(order(table).numbers))[0]!.bitsPerValue;
+    estimateIntegers(fromSmall(order(table).numbers), isLagged(direct.predictor))[0]!.bitsPerValue;
   const estimates = TABLE_ORDERS.map((order) => ({ order, bits: bitsOf(order) }));
   const { order, bits } = estimates.reduce((least, other) => (other.bits < least.bits ? other : least));
-  return bits < bitsMax ? [order] : [];
+  return bits < direct.bitsPerValue * (1 - ENTRIES_GAIN_MIN) ? [order] : [];
 }
 
 const middleOf = (values: BigInt64Array): BigInt64Array => {

@@ -1,4 +1,4 @@
-import { wordsOf } from './int64.ts';
+import { rangeOf, wordsOf } from './int64.ts';
 
 /** Integers as numbers of distinct ones. */
 export interface IntegerEntries {
@@ -11,6 +11,33 @@ export interface IntegerEntries {
  * more than `entriesMax`, which is below 2^16.
  */
 export function findEntries(values: BigInt64Array, entriesMax: number): IntegerEntries | undefined {
+  const { min, max } = rangeOf(values);
+  return max - min < NARROW_SPAN
+    ? findNarrow(values, entriesMax, Number(min), Number(max))
+    : findWide(values, entriesMax);
+}
+
+/** Integers that lie so near to each other are looked up by their distance from the least. */
+const NARROW_SPAN = 2n ** 16n;
+
+function findNarrow(values: BigInt64Array, entriesMax: number, min: number, max: number): IntegerEntries | undefined {
+  const words = wordsOf(values);
+  const low = min | 0;
+  const numberOf = new Int32Array(max - min + 1);
+  for (let i = 0; i < words.length; i += 2) numberOf[(words[i]! - low) | 0] = 1;
+  const entries: bigint[] = [];
+  for (let distance = 0; distance < numberOf.length; distance++) {
+    if (numberOf[distance] === 0) continue;
+    if (entries.length === entriesMax) return undefined;
+    numberOf[distance] = entries.length;
+    entries.push(BigInt(min + distance));
+  }
+  const numbers = new Int32Array(values.length);
+  for (let i = 0; i < numbers.length; i++) numbers[i] = numberOf[(words[2 * i]! - low) | 0]!;
+  return { entries: BigInt64Array.from(entries), numbers };
+}
+
+function findWide(values: BigInt64Array, entriesMax: number): IntegerEntries | undefined {
   const words = wordsOf(values);
   const size = 2 ** Math.ceil(Math.log2(entriesMax * 4));
   const table = new Int32Array(size).fill(-1);

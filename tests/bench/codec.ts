@@ -8,22 +8,11 @@ import {
 import { decodeByStandard } from '#core/columnar/testing/standard-av1-decoder.ts';
 import { seededRandom } from '#core/columnar/testing/seeded-random.ts';
 import { measureInChromium } from './codec-in-chromium.ts';
+import { measureColumns } from './column-speed.ts';
 import { type Benchmark, type Measurement, ratio, reported } from './measure.ts';
+import { rate } from './rate.ts';
 
 const SYMBOLS = 1 << 20;
-const REPEATS = 7;
-
-/** The best of several runs, in millions of items per second. */
-async function rate(items: number, work: () => unknown): Promise<number> {
-  let best = Infinity;
-  for (let i = 0; i < REPEATS; i++) {
-    const start = performance.now();
-    await work();
-    best = Math.min(best, performance.now() - start);
-  }
-  return items / best / 1000;
-}
-
 const random = seededRandom(1);
 const run8 = { value: 0 };
 interface SymbolSource {
@@ -49,7 +38,7 @@ const INTEGER_SOURCES: Readonly<Record<string, (i: number) => bigint>> = {
   'noise of 40 bits': () => BigInt(Math.floor(random() * 2 ** 40)),
 };
 
-/** Rates in millions a second, and sizes; without targets. */
+/** Rates in millions a second, of the coder alone and of whole columns, and memory. */
 export const codecBenchmark: Benchmark = {
   name: 'codec',
   async run() {
@@ -79,6 +68,6 @@ export const codecBenchmark: Benchmark = {
         reported(`${name}, encoded and decoded`, `${encode.toFixed(0)} and ${decode.toFixed(0)} M/s`),
       );
     }
-    return [...measurements, ...(await measureInChromium())];
+    return [...measurements, ...(await measureColumns()), ...(await measureInChromium())];
   },
 };

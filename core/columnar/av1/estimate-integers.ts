@@ -22,13 +22,18 @@ const STRETCH_VALUES = 128;
 /** Possible cuts between bins; a fifth of what the real choice looks at. */
 const QUANTILES = 16;
 
+const NO_LAGS = { period: 0, lorenzo: 0 };
+
 /** The best of thousands of distances looks a little better on a sample than it is. */
 const CHANCE_BITS = 0.1;
 
-/** What each predictor would cost, the cheapest first; of equals the simplest first. For at least one value. */
-export function estimateIntegers(values: BigInt64Array): IntegerEstimate[] {
+/**
+ * What each predictor would cost, the cheapest first; of equals the simplest first. For at least one value. Without
+ * `withLags` no period is looked for, which takes as long as all the rest.
+ */
+export function estimateIntegers(values: BigInt64Array, withLags = true): IntegerEstimate[] {
   const codec = useCodec();
-  const lags: Partial<Record<Predictor, number>> = findLags(values);
+  const lags: Partial<Record<Predictor, number>> = withLags ? findLags(values) : NO_LAGS;
   return PREDICTORS.map((predictor) => ({ predictor, lag: lags[predictor] ?? 0 }))
     .filter(({ predictor, lag }) => lag > 0 || !(predictor in lags))
     .map((plan) => ({ ...plan, bitsPerValue: estimate(codec, values, plan) + (plan.lag > 0 ? CHANCE_BITS : 0) }))
