@@ -1,6 +1,6 @@
 import { GranaryError } from '#core/kernel/index.ts';
 import { align, HEAP, useCodec } from './codec-instance.ts';
-import { BLOCK_SIZE, columnFrame, tileGrid } from './frame-shape.ts';
+import { columnFrame, tileGrid } from './frame-shape.ts';
 import { decodeTilesAt, encodeTilesAt, encodeTilesBytes, SLACK_BYTES } from './tile-coding.ts';
 import { readUnit, writeUnit } from './unit.ts';
 
