@@ -60,7 +60,7 @@ describe.runIf(browser)('the segment page, opened from disk', () => {
       .locator('canvas[data-decoder]')
       .evaluateAll((all) => all.map((one) => one.dataset['decoder']));
     expect(new Set(decoders)).toEqual(new Set(['platform']));
-    expect(decoders.length).toBeGreaterThan(1);
+    expect(decoders.length).toBeGreaterThan(0);
     expect(await page.locator('canvas.values').count()).toBe(9);
     expect(await texts('.note')).toEqual(
       expect.arrayContaining([expect.stringContaining('frames by the decoder of this browser')]),
