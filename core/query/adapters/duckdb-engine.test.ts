@@ -287,7 +287,8 @@ describe('scans', () => {
     const header = parseSegmentHeader(bytes, bytes.length);
     if ('needByteCount' in header) throw new Error('The header was not read.');
     const chunk = header.rowGroups[1]!.chunks[3]!;
-    bytes[chunk.offset + chunk.byteCount - 3]! ^= 1;
+    // Behind the headers of the picture and of the values, where the values begin.
+    bytes[chunk.offset + 16]! ^= 1;
     writeFileSync(damaged, bytes);
     const bad = { ...good, name: 'bad', segments: [{ ...segment!, id: 'damaged' }], segmentPath: () => damaged };
     const error = await failure(ask('SELECT sum(half) FROM bad', [bad]));
