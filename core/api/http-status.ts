@@ -52,4 +52,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   SQL_FORBIDDEN: 403,
   QUERY_FAILED: 422,
   OPERATION_INVALID: 422,
+  LOG_FORKED: 409,
+  SYNC_REFUSED: 502,
+  SYNC_INTERRUPTED: 502,
 };

@@ -5,6 +5,7 @@ export * from './catalog.ts';
 export * from './catalog-asset.ts';
 export * from './commit-segments.ts';
 export * from './create-asset.ts';
+export * from './hybrid-time.ts';
 export * from './ingestion-job.ts';
 export * from './lineage-edge.ts';
 export * from './ports.ts';

@@ -61,6 +61,10 @@ export const ERROR_CODES = {
   QUERY_FAILED: 'The engine stopped the query. The message comes from the engine.',
   // Operation log
   OPERATION_INVALID: 'A signed operation is malformed, not canonical or wrongly signed. It was refused.',
+  LOG_FORKED: 'A log of this device has two continuations, as after a restored backup. Open the space again.',
+  // Sync
+  SYNC_REFUSED: 'One of two nodes broke the sync protocol; the message says which and how. Update both to one version.',
+  SYNC_INTERRUPTED: 'The line to the other node ended early. What was stored stays; the next sync goes on from there.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,7 +1,7 @@
 export { bootId } from './boot-id.ts';
 export { createJsonLogger } from './json-logger.ts';
 export { openLevelStore, type OpenLevelStoreOptions } from './level-store.ts';
-export { createNodeFileSystem } from './node-file-system.ts';
+export { createNodeFileSystem, fileError, syncDirectory } from './node-file-system.ts';
 export {
   migrateDown,
   migrateUp,

@@ -151,7 +151,8 @@ async function writeFileAtomic(path: string, bytes: Uint8Array, mode: number): P
   await syncDirectory(dirname(path));
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes the names in a folder durable: after a file was made, renamed or removed there. */
+export async function syncDirectory(path: string): Promise<void> {
   // Windows cannot open a folder; NTFS journals names itself.
   if (process.platform === 'win32') return;
   const handle = await open(path, 'r');

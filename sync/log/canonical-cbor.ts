@@ -1,12 +1,12 @@
 /**
- * The part of CBOR (RFC 8949) that operations use: definite-length arrays, byte strings, unsigned integers and booleans,
- * each in the one deterministic form of RFC 8949 §4.2.1. Reading accepts that form only, so whatever was read encodes to
+ * The part of CBOR (RFC 8949) that operations use: definite-length arrays, byte and text strings, unsigned integers and
+ * booleans, each in the one deterministic form of RFC 8949 §4.2.1. Reading accepts that form only, so whatever was read encodes to
  * the same bytes again. The reader is told what must come next; it neither recurses nor allocates by announced lengths.
  */
-import { concatBytes } from '#core/kernel/index.ts';
+import { concatBytes, fromUtf8, toUtf8 } from '#core/kernel/index.ts';
 import { operationInvalid } from './operation-invalid.ts';
 
-const MAJOR = { unsigned: 0, bytes: 2, array: 4, simple: 7 } as const;
+const MAJOR = { unsigned: 0, bytes: 2, text: 3, array: 4, simple: 7 } as const;
 const MAJOR_NAMES = [
   'an unsigned integer',
   'a negative integer',
@@ -40,6 +40,11 @@ export const encodeUnsigned = (value: number | bigint): Uint8Array => encodeHead
 
 export const encodeByteString = (bytes: Uint8Array): Uint8Array =>
   concatBytes([encodeHead(MAJOR.bytes, bytes.length), bytes]);
+
+export function encodeText(text: string): Uint8Array {
+  const bytes = toUtf8(text);
+  return concatBytes([encodeHead(MAJOR.text, bytes.length), bytes]);
+}
 
 export const encodeBoolean = (value: boolean): Uint8Array => Uint8Array.of(value ? SIMPLE_TRUE : SIMPLE_FALSE);
 
@@ -95,6 +100,36 @@ export function readByteString(cursor: CborCursor, byteCount: number): Uint8Arra
   if (length !== BigInt(byteCount)) {
     throw operationInvalid(`byte string of ${length} instead of ${byteCount} bytes at byte ${offset}`, { offset });
   }
+  return take(cursor, byteCount);
+}
+
+/** Reads a byte string of at most `byteCountMax` bytes; the result is a copy. Errors: `OPERATION_INVALID`. */
+export function readBytesUpTo(cursor: CborCursor, byteCountMax: number): Uint8Array {
+  return take(cursor, readLength(cursor, MAJOR.bytes, byteCountMax));
+}
+
+/** Reads a text string of at most `byteCountMax` bytes of UTF-8. Errors: `OPERATION_INVALID`. */
+export function readTextUpTo(cursor: CborCursor, byteCountMax: number): string {
+  const offset = cursor.offset;
+  const bytes = take(cursor, readLength(cursor, MAJOR.text, byteCountMax));
+  // A decoder drops a byte order mark, and what was read must encode to the same bytes again.
+  const startsWithMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  try {
+    if (!startsWithMark) return fromUtf8(bytes);
+  } catch {
+    // Refused below.
+  }
+  throw operationInvalid(`text at byte ${offset} is not plain UTF-8`, { offset });
+}
+
+function readLength(cursor: CborCursor, major: number, max: number): number {
+  const offset = cursor.offset;
+  const length = readHead(cursor, major);
+  if (length > BigInt(max)) throw operationInvalid(`string over ${max} bytes at byte ${offset}`, { offset });
+  return Number(length);
+}
+
+function take(cursor: CborCursor, byteCount: number): Uint8Array {
   const end = cursor.offset + byteCount;
   if (end > cursor.bytes.length) throw operationInvalid('its bytes end early', { offset: cursor.bytes.length });
   const value = cursor.bytes.slice(cursor.offset, end);
@@ -115,4 +150,10 @@ export function readBoolean(cursor: CborCursor): boolean {
 /** Reads the head of an array and returns how many items follow. Errors: `OPERATION_INVALID`. */
 export function readArrayLength(cursor: CborCursor): bigint {
   return readHead(cursor, MAJOR.array);
+}
+
+/** Refuses bytes behind what was read. Errors: `OPERATION_INVALID`. */
+export function readEnd(cursor: CborCursor): void {
+  const rest = cursor.bytes.length - cursor.offset;
+  if (rest > 0) throw operationInvalid(`${rest} bytes follow its end`, { offset: cursor.offset });
 }

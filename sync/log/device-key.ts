@@ -1,4 +1,4 @@
-import { fromUtf8, GranaryError, type Random, toHex, toUtf8 } from '#core/kernel/index.ts';
+import { fromHex, fromUtf8, GranaryError, type Random, toHex, toUtf8 } from '#core/kernel/index.ts';
 import type { FileSystem } from '#core/platform/ports.ts';
 import type { Blake3, Ed25519, ReadFileMode, SigningKey } from './ports.ts';
 
@@ -70,9 +70,6 @@ async function readKeyFile({ files, readFileMode, ed25519 }: DeviceKeyDeps, path
   if (toHex(key.publicKey) !== publicKey) throw keyInvalid(path, 'is damaged. Restore it from a backup');
   return key;
 }
-
-const fromHex = (digits: string): Uint8Array =>
-  Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 
 function parseKeyFile(bytes: Uint8Array): RegExpExecArray | null {
   try {

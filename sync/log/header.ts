@@ -31,6 +31,9 @@ const HEADER_VERSION = 1n;
 const U16_LARGEST = 0xffffn;
 const U32_LARGEST = 0xffff_ffffn;
 
+/** The longest signed header takes 227 bytes: every element, every number in its longest form. */
+export const HEADER_BYTES_MAX = 256;
+
 /** Elements that no signed header can do without: version, public key, signature, payload size, seq. */
 const ELEMENTS_ALWAYS = 5;
 

@@ -13,7 +13,6 @@
 import {
   type AbortOptions,
   type Clock,
-  concatBytes,
   equalBytes,
   type ErrorCode,
   GranaryError,
@@ -24,16 +23,24 @@ import {
 } from '#core/kernel/index.ts';
 import { type Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import { checkSuccessor } from './check-successor.ts';
+import {
+  decodeTip,
+  encodeTip,
+  entryKey,
+  entryPrefix,
+  logPath,
+  type LogTip,
+  TIP_BYTES,
+  tipKey,
+  TIPS,
+} from './log-keys.ts';
 import { joinOperation, type SignedOperation, signOperation, splitOperation, verifyOperation } from './operation.ts';
 import type { Blake3, Ed25519, SigningKey } from './ports.ts';
 
 /** The format counts operations of a log in 32 bits; at one commit a second that is 136 years. */
 export const OPERATION_SEQ_MAX = 0xffff_ffff;
 
-const SEQ_DIGITS = 10;
-const TIPS = 'log-tip/';
 const TOPIC_BYTES = 32;
-const TIP_BYTES = 36;
 
 export interface LocalLogDeps {
   readonly store: KeyValueStore;
@@ -42,11 +49,6 @@ export interface LocalLogDeps {
   readonly random: Random;
   readonly blake3: Blake3;
   readonly ed25519: Ed25519;
-}
-
-export interface LogTip {
-  readonly seq: number;
-  readonly operationId: Uint8Array;
 }
 
 /** What a check of the whole log found. Operations before the fault are in order. */
@@ -83,7 +85,6 @@ export function createLocalLog(deps: LocalLogDeps): LocalLog {
   const { store, key, clock, random, blake3, ed25519 } = deps;
   const author = toHex(key.publicKey);
   const topicKey = `log-topic/${author}`;
-  const tipKey = (logId: Uint8Array) => `${TIPS}${author}/${toHex(logId)}`;
 
   /** The bytes under a key as the store will have them once `commit` is written. */
   const read = async (storeKey: string, commit?: Commit): Promise<Uint8Array | undefined> =>
@@ -97,8 +98,8 @@ export function createLocalLog(deps: LocalLogDeps): LocalLog {
   };
 
   const readTip = async (logId: Uint8Array, commit?: Commit): Promise<LogTip | undefined> => {
-    const bytes = await read(tipKey(logId), commit);
-    return bytes && decodeTip(bytes);
+    const bytes = await read(tipKey(logPath(key.publicKey, logId)), commit);
+    return bytes && readStoredTip(bytes);
   };
 
   async function append(body: Uint8Array, commit: Commit): Promise<{ operationId: string }> {
@@ -111,8 +112,9 @@ export function createLocalLog(deps: LocalLogDeps): LocalLog {
     const extensions = { logId, timestampMicros: BigInt(clock.now()) * 1000n, pruneFlag: false };
     const operation = signOperation({ key, blake3 }, { seq, backlink: tip?.operationId, extensions, body });
     if (!knownTopic) commit.put(topicKey, topic);
-    commit.put(entryKey(author, logId, seq), joinOperation(operation));
-    commit.put(tipKey(logId), encodeTip({ seq, operationId: operation.id }));
+    const path = logPath(key.publicKey, logId);
+    commit.put(entryKey(path, seq), joinOperation(operation));
+    commit.put(tipKey(path), encodeTip({ seq, operationId: operation.id }));
     return { operationId: toHex(operation.id) };
   }
 
@@ -124,13 +126,13 @@ export function createLocalLog(deps: LocalLogDeps): LocalLog {
   async function* entries(seqStart = 0, { signal }: AbortOptions = {}): AsyncIterable<SignedOperation> {
     const topic = await readTopic();
     if (!topic) return;
-    const logId = blake3(topic);
-    const range = { gte: entryKey(author, logId, seqStart), lt: prefixRange(entryPrefix(author, logId)).lt };
+    const path = logPath(key.publicKey, blake3(topic));
+    const range = { gte: entryKey(path, seqStart), lt: prefixRange(entryPrefix(path)).lt };
     for await (const [storeKey, bytes] of store.entries(range, { signal })) {
       throwIfAborted(signal);
       const operation = splitOperation({ blake3 }, bytes);
       const { publicKey, seq, extensions } = operation.header;
-      if (!extensions || storeKey !== entryKey(toHex(publicKey), extensions.logId, seq)) {
+      if (!extensions || storeKey !== entryKey(logPath(publicKey, extensions.logId), seq)) {
         throw damaged(`the entry at ${storeKey} belongs elsewhere`);
       }
       yield operation;
@@ -158,10 +160,6 @@ export function createLocalLog(deps: LocalLogDeps): LocalLog {
   return { append, tip, entries, verifyAll };
 }
 
-const entryPrefix = (author: string, logId: Uint8Array) => `log/${author}/${toHex(logId)}/`;
-const entryKey = (author: string, logId: Uint8Array, seq: number) =>
-  entryPrefix(author, logId) + String(seq).padStart(SEQ_DIGITS, '0');
-
 async function hasKey(store: KeyValueStore, prefix: string): Promise<boolean> {
   for await (const _ of store.entries({ ...prefixRange(prefix), limit: 1 })) return true;
   return false;
@@ -172,16 +170,10 @@ function lastPut(commit: Commit, key: string): Uint8Array | undefined {
   return write?.kind === 'put' ? write.value : undefined;
 }
 
-function encodeTip({ operationId, seq }: LogTip): Uint8Array {
-  const seqBytes = new Uint8Array(4);
-  new DataView(seqBytes.buffer).setUint32(0, seq);
-  return concatBytes([operationId, seqBytes]);
-}
-
-function decodeTip(bytes: Uint8Array): LogTip {
-  if (bytes.length !== TIP_BYTES) throw damaged(`its tip has ${bytes.length} instead of ${TIP_BYTES} bytes`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { operationId: bytes.slice(0, 32), seq: view.getUint32(32) };
+function readStoredTip(bytes: Uint8Array): LogTip {
+  const tip = decodeTip(bytes);
+  if (!tip) throw damaged(`its tip has ${bytes.length} instead of ${TIP_BYTES} bytes`);
+  return tip;
 }
 
 function checkTip(tip: LogTip | undefined, last: SignedOperation | undefined): void {

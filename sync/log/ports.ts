@@ -1,4 +1,4 @@
-/** What the log needs from outside: two primitives of cryptography and one question to the disk. */
+/** What the log needs from outside: two primitives of cryptography, one question to the disk and one place beside it. */
 
 /** BLAKE3 in its default mode: 32 bytes for any input. */
 export type Blake3 = (bytes: Uint8Array) => Uint8Array;
@@ -20,3 +20,13 @@ export interface Ed25519 {
 
 /** The POSIX permission bits of a file, such as 0o600; undefined where the system has none or the file is missing. */
 export type ReadFileMode = (path: string) => Promise<number | undefined>;
+
+/**
+ * A few bytes kept outside of the data folder, so that whoever restores the folder from a copy does not restore them too.
+ */
+export interface IncarnationMarker {
+  /** Undefined when nothing was written yet. */
+  read(): Promise<Uint8Array | undefined>;
+  /** When it resolves, the bytes are safe from a loss of power. */
+  write(bytes: Uint8Array): Promise<void>;
+}

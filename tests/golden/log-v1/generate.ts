@@ -3,11 +3,13 @@
  * later versions prove they still read and write the same bytes; generate anew only to add a case.
  *
  * Each case is `<name>.bin`, the header followed by the body as a log stores them, and `<name>.json`, what they say.
+ * What the logs of spaces add is in `<name>.cbor`, and a whole store of such logs, by key, in `store.json`.
  */
 import { writeFile } from 'node:fs/promises';
 import { toHex, toUtf8 } from '#core/kernel/index.ts';
 import { joinOperation, type OperationContent, type SignedOperation, signOperation } from '#sync/log/index.ts';
 import { blake3, extensions, upstreamKey as key } from '#sync/log/testing/fixtures.ts';
+import { goldenEncodings, goldenStore } from '#sync/log/testing/golden-logs.ts';
 
 const sign = (content: Partial<OperationContent>) =>
   signOperation(
@@ -54,3 +56,8 @@ for (const [name, operation] of Object.entries(cases)) {
   await writeFile(new URL(`${name}.bin`, import.meta.url), joinOperation(operation));
   await writeFile(new URL(`${name}.json`, import.meta.url), `${JSON.stringify(says, null, 2)}\n`);
 }
+
+for (const [name, bytes] of Object.entries(goldenEncodings())) {
+  await writeFile(new URL(`${name}.cbor`, import.meta.url), bytes);
+}
+await writeFile(new URL('store.json', import.meta.url), `${JSON.stringify(await goldenStore(), null, 2)}\n`);
