@@ -9,6 +9,9 @@ import { queryBenchmark } from './query.ts';
 import { sizesBenchmark } from './sizes.ts';
 import { startBenchmark } from './start.ts';
 import { structuredBenchmark } from './structured.ts';
+import { syncLogBenchmark } from './sync-log.ts';
+import { syncBenchmark } from './sync.ts';
+import { syncSegmentsBenchmark } from './sync-segments.ts';
 
 const benchmarks: readonly Benchmark[] = [
   ingestBenchmark,
@@ -18,6 +21,9 @@ const benchmarks: readonly Benchmark[] = [
   codecBenchmark,
   sizesBenchmark,
   fuzzBenchmark,
+  syncLogBenchmark,
+  syncBenchmark,
+  syncSegmentsBenchmark,
 ];
 
 const wanted = process.argv.slice(2);
