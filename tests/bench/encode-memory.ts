@@ -4,6 +4,7 @@ import { Field, Int64, makeData, Schema } from 'apache-arrow';
 import { encodeRowGroup, ROW_GROUP_ROWS } from '#core/columnar/index.ts';
 import { batchOf } from '#core/columnar/rebatch.ts';
 import { seededRandom } from '#core/columnar/testing/seeded-random.ts';
+import { peakMemory } from './peak-memory.ts';
 
 const COLUMNS = 8;
 const ROW_GROUPS = 12;
@@ -19,7 +20,7 @@ const columns = Array.from({ length: COLUMNS }, (_, column) =>
   }),
 );
 const schema = new Schema(columns.map((_, i) => new Field(`c${i}`, new Int64(), true)));
-const before = process.resourceUsage().maxRSS * 1024;
+const before = peakMemory();
 for (let i = 0; i < ROW_GROUPS; i++) encodeRowGroup(batchOf(schema, ROW_GROUP_ROWS, columns));
-const peakBytes = process.resourceUsage().maxRSS * 1024 - before;
+const peakBytes = peakMemory() - before;
 console.log(JSON.stringify({ peakBytes, rowGroupBytes: COLUMNS * ROW_GROUP_ROWS * 8 }));
