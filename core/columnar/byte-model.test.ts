@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeSpecified } from '#tests/golden/segment-v1/specified-model.ts';
+import { useCodec } from './av1/codec-instance.ts';
 import { decodeBytes, encodeBytes, MODELLED_BYTES_MAX, type Records } from './byte-model.ts';
+import { MODEL_BYTES_MAX } from './limits.ts';
 import { seededRandom } from './testing/seeded-random.ts';
 
 const arbitraryRecords: fc.Arbitrary<Records> = fc.oneof(
@@ -12,6 +14,11 @@ const arbitraryRecords: fc.Arbitrary<Records> = fc.oneof(
 const toBytes = (text: string) => new TextEncoder().encode(text);
 
 describe('the byte model', () => {
+  it('works in the memory that is stated', () => {
+    expect(useCodec().exports.byteModelBytes(MODELLED_BYTES_MAX)).toBeLessThanOrEqual(MODEL_BYTES_MAX);
+    expect(useCodec().exports.byteModelBytes(2 ** 30)).toBeLessThanOrEqual(MODEL_BYTES_MAX);
+  });
+
   it('gives back any bytes, however they are cut into records', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 3000 }),

@@ -66,3 +66,9 @@ export const TYPE_DEPTH_MAX = 64;
 
 /** Distinct integers that a chunk may number: a table of more saves nothing, and each takes a reader memory. */
 export const INTEGER_ENTRIES_MAX = 65_536;
+
+/**
+ * What the model of section 5.1 of the format works in at most, whatever it decodes: eight contexts of 2^21 states, and
+ * its tables. One such memory for each thread.
+ */
+export const MODEL_BYTES_MAX = 17 * 2 ** 20;

@@ -1,6 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import type { Data } from 'apache-arrow';
-import { codecMemoryBytes, releaseCodec } from '#core/columnar/av1/codec-instance.ts';
+import { releaseCodec } from '#core/columnar/av1/codec-instance.ts';
 import { SYMBOLS_MAX } from '#core/columnar/av1/frame-shape.ts';
 import { decodeIntegerUnit, decodePalette } from '#core/columnar/av1/index.ts';
 import { readIntegerMetadata } from '#core/columnar/av1/integer-header.ts';
@@ -79,7 +79,8 @@ function plainSegment(dice: Dice, kind: number) {
   return { bytes, original: pool.find((file) => Buffer.compare(file, bytes) === 0) ?? original };
 }
 
-const heldBytes = (): number => getHeapStatistics().external_memory + codecMemoryBytes();
+/** Of buffers and of WASM. */
+const heldBytes = (): number => getHeapStatistics().external_memory;
 
 interface Tried {
   readonly verdicts: string[];
