@@ -1,5 +1,5 @@
 import { GranaryError } from '#core/kernel/index.ts';
-import { DECODED_BYTES_PER_ROW, EXPANDED_BYTES_FREE, EXPANSION_MAX, MODEL_BYTES_MAX } from './limits.ts';
+import { DECODED_BYTES_PER_ROW, EXPANDED_BYTES_FREE, EXPANSION_MAX } from './limits.ts';
 
 /** What `storedByteCount` bytes of a file may expand to, or the caller's budget when that is less. Bytes. */
 export const expansionMax = (storedByteCount: number, budget = Number.POSITIVE_INFINITY): number =>
@@ -15,7 +15,8 @@ export function checkExpansion(byteCount: number, bytesMax: number): void {
 
 /**
  * The most memory that decoding a chunk of `rowCount` rows and `unitByteCount` bytes takes at any one time, in bytes:
- * what expands is held up to four times (as pieces, joined, aligned, and spread over the rows), beside the model's memory.
+ * what expands is held up to four times (as pieces, joined, aligned, and spread over the rows). A chunk with a section
+ * through the model takes `MODEL_BYTES_MAX` besides.
  */
 export const decodingBytesMax = (rowCount: number, unitByteCount: number, budget?: number): number =>
-  DECODED_BYTES_PER_ROW * (rowCount + 4096) + 4 * expansionMax(unitByteCount, budget) + MODEL_BYTES_MAX;
+  DECODED_BYTES_PER_ROW * (rowCount + 4096) + 4 * expansionMax(unitByteCount, budget);

@@ -9,6 +9,7 @@ import { EncodedVideoChunk, VideoDecoder } from '#core/columnar/av1/webcodecs.ts
 import { readChunkMetadata } from '#core/columnar/chunk-format.ts';
 import { decodingBytesMax } from '#core/columnar/expansion.ts';
 import { decodeChunk, inspectSegment, installZstd } from '#core/columnar/index.ts';
+import { MODEL_BYTES_MAX } from '#core/columnar/limits.ts';
 import { nodeZstd } from '#core/columnar/adapters/node-zstd.ts';
 import { rowsOf } from '#core/columnar/testing/rows-of.ts';
 import { ERROR_CODES, GranaryError } from '#core/kernel/index.ts';
@@ -136,7 +137,7 @@ const trySegment = (
           const unit = bytes.subarray(chunk.offset, chunk.offset + chunk.byteCount);
           allowedBytes = Math.max(
             allowedBytes,
-            decodingBytesMax(group.rowCount, unit.length, BUDGET_BYTES) + 64 * bytes.length,
+            MODEL_BYTES_MAX + decodingBytesMax(group.rowCount, unit.length, BUDGET_BYTES) + 64 * bytes.length,
           );
           const dictionary = !expected && dice.chance(0.5);
           verdicts.push(
