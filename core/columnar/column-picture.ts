@@ -1,5 +1,6 @@
 import { type Data, DataType, Vector } from 'apache-arrow';
 import { encodeLuma } from './av1/luma.ts';
+import { isNumber } from './column-values.ts';
 
 /** Cells on a side of a picture; a block of AV1 is as large. */
 export const PICTURE_SIDE = 64;
@@ -128,14 +129,7 @@ function numberKeys(type: DataType, data: Data): (row: number) => number {
       return value;
     };
   }
-  const isNumber =
-    DataType.isInt(type) ||
-    DataType.isFloat(type) ||
-    DataType.isDate(type) ||
-    DataType.isTime(type) ||
-    DataType.isTimestamp(type) ||
-    DataType.isDuration(type);
-  return isNumber ? (row) => Number(values[row]) : () => 0;
+  return isNumber(type) ? (row) => Number(values[row]) : () => 0;
 }
 
 /** Keys of texts and bytes; undefined for other types. */

@@ -30,6 +30,15 @@ export interface ColumnValues {
   readonly values: Values;
 }
 
+/** True for types of which Arrow holds one number of JavaScript, or one BigInt, for each row. */
+export const isNumber = (type: DataType): boolean =>
+  DataType.isInt(type) ||
+  DataType.isFloat(type) ||
+  DataType.isDate(type) ||
+  DataType.isTime(type) ||
+  DataType.isTimestamp(type) ||
+  DataType.isDuration(type);
+
 /** Bytes of one value of a type of fixed width, with booleans as one byte; undefined for the other types. */
 export function fixedWidth(type: DataType): number | undefined {
   if (DataType.isBool(type)) return 1;

@@ -1,3 +1,4 @@
+export { isNumber } from './column-values.ts';
 export * from './browser.ts';
 export { ByteWriter } from './byte-io.ts';
 export { encodeSegments, verifySegment } from './adapters/node-segments.ts';

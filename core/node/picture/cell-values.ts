@@ -1,4 +1,5 @@
 import { type Data, DataType } from 'apache-arrow';
+import { isNumber } from '#core/columnar/index.ts';
 import { fromUtf8 } from '#core/kernel/index.ts';
 
 /** How the values of a column are put in order: by number, by the bytes of their text, or not at all. */
@@ -26,14 +27,7 @@ export function cellValues(data: Data): CellValues {
   }
   if (DataType.isFloat(type) && type.precision === 0) return { kind: 'number', at: (row) => halfOf(data, row) };
   if (DataType.isDecimal(type)) return { kind: 'number', at: decimals(data, type.bitWidth / 32, type.scale) };
-  const isNumber =
-    DataType.isInt(type) ||
-    DataType.isFloat(type) ||
-    DataType.isDate(type) ||
-    DataType.isTime(type) ||
-    DataType.isTimestamp(type) ||
-    DataType.isDuration(type);
-  if (isNumber) {
+  if (isNumber(type)) {
     const values = data.values as Float64Array | BigInt64Array;
     return { kind: 'number', at: (row) => Number(values[row]) };
   }
