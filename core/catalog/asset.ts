@@ -1,5 +1,5 @@
 import type { Schema } from 'apache-arrow';
-import type { AssetId } from '#core/kernel/index.ts';
+import type { AssetId, Uuid } from '#core/kernel/index.ts';
 
 export const DATA_ASSET_TYPES = [
   'STRUCTURED',
@@ -37,6 +37,22 @@ export interface DataAsset {
   /** Number of the current version; 0 before the first commit of rows. */
   readonly version: number;
   readonly lineage: DataLineage;
+  /** The space it belongs to; absent for an asset of this node alone. */
+  readonly origin?: AssetOrigin | undefined;
+}
+
+/** A space that assets belong to. */
+export interface AssetSpace {
+  readonly space: Uuid;
+  readonly spaceName: string;
+}
+
+/** Where an asset of a space comes from. */
+export interface AssetOrigin extends AssetSpace {
+  /** The name it has in the space. Here it has another one while an asset of this node has that name. */
+  readonly name: string;
+  /** The operation of the space whose rows a version here has; it says nothing once there is a newer version. */
+  readonly head?: { readonly operationId: string; readonly version: number } | undefined;
 }
 
 /** Where the current version came from; the edges themselves belong to the lineage slice. */

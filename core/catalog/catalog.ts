@@ -10,6 +10,9 @@ import {
 } from '#core/kernel/index.ts';
 import { prefixRange } from '#core/platform/ports.ts';
 import { type AssetVersion, toAssetVersion, type VersionRecord } from './asset-version.ts';
+import type { AssetOrigin, AssetSpace } from './asset.ts';
+import { type AssetReplicaState } from './asset-replica.ts';
+import { type ApplyOptions, applyReplicas, type ReplicaOutcome } from './apply-replicas.ts';
 import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';
 import {
   commitSegments,
@@ -20,6 +23,7 @@ import {
 } from './commit-segments.ts';
 import { createAsset, type NewAsset } from './create-asset.ts';
 import type { IngestionJob } from './ingestion-job.ts';
+import { assetOf, type CatalogEvent, readJournal, readJournalHead } from './journal.ts';
 import { ASSETS, JOBS, jobKey, manifestKey, SEGMENTS, segmentPrefix } from './keys.ts';
 import { createManifestReader } from './manifest-reader.ts';
 import type { SegmentRef } from './ports.ts';
@@ -40,12 +44,24 @@ import {
   readAssetNames,
   readVersion,
 } from './read-catalog.ts';
+import { noteSegments, resolveRemote } from './remote-segments.ts';
 import { removeAsset } from './remove-asset.ts';
+import { setHead } from './set-head.ts';
+import { setOrigin } from './set-origin.ts';
 import { type CatalogCore, type CatalogDeps, type ChangeOptions, transact } from './transact.ts';
 import { type AssetChanges, updateAsset, type UpdateOptions } from './update-asset.ts';
 
 /** Which version is meant: one by its number, or the one that was current at a time (ms since the UNIX epoch). */
 export type VersionSelector = { readonly version: number } | { readonly time: number };
+
+/** A change of an asset, as the journal tells it. */
+export interface AssetChange {
+  readonly sequence: number;
+  readonly assetId: AssetId;
+  readonly kind: CatalogEvent['kind'];
+  /** True when it came from a space. */
+  readonly isReplica: boolean;
+}
 
 /** A version with the schema its rows have. */
 export interface ResolvedVersion extends AssetVersion {
@@ -78,8 +94,34 @@ export interface Catalog {
    * Errors: `ASSET_NOT_FOUND`, `VERSION_NOT_FOUND`.
    */
   resolveAsOf(assetId: AssetId, selector?: VersionSelector): Promise<ResolvedVersion>;
-  /** The segments of a version in the order of their rows. Errors: `ASSET_NOT_FOUND`, `VERSION_NOT_FOUND`. */
+  /**
+   * The segments of a version in the order of their rows; those that have not come to this node are marked `remote`.
+   * Errors: `ASSET_NOT_FOUND`, `VERSION_NOT_FOUND`.
+   */
   getManifest(assetId: AssetId, version: number, options?: AbortOptions): Promise<readonly SegmentRef[]>;
+
+  /** See `set-origin.ts`. */
+  setOrigin(assetId: AssetId, space: AssetSpace | null, options: ChangeOptions): Promise<CatalogAsset>;
+  /** See `set-head.ts`. */
+  setHead(assetId: AssetId, head: NonNullable<AssetOrigin['head']>): Promise<void>;
+  /** What a version changed in the segments of its parent. Errors: `ASSET_NOT_FOUND`, `VERSION_NOT_FOUND`. */
+  getChange(assetId: AssetId, version: number): Promise<Pick<VersionRecord, 'added' | 'removed'>>;
+  /** See `apply-replicas.ts`; the outcomes in the order of the states. */
+  applyReplicas(states: readonly AssetReplicaState[], options: ApplyOptions): Promise<readonly ReplicaOutcome[]>;
+  /**
+   * Notes that segments of an asset have come to this node, with what each file says of itself; from then on they are not
+   * `remote`, in whatever version of the asset they stand. Returns the ids that no version names, and those whose counts
+   * are not what the current version claims: their rows stay out of reach. Errors: `ASSET_NOT_FOUND`.
+   */
+  confirmSegments(assetId: AssetId, files: readonly SegmentRef[]): Promise<{ readonly refused: readonly string[] }>;
+  /** Notes that segments of an asset have been taken off this node again. */
+  forgetSegments(assetId: AssetId, segmentIds: readonly string[]): Promise<void>;
+  /** What happened to assets after an entry of the journal, in order. */
+  changesAfter(sequence: number, options?: AbortOptions): AsyncIterable<AssetChange>;
+  /** The number of the newest entry of the journal; 0 before the first. */
+  lastSequence(): Promise<number>;
+  /** Calls `listener` after each commit, until the function that comes back is called. */
+  onCommit(listener: () => void): () => void;
 
   /** Whether any version of an asset that is not removed names the segment. */
   isReferenced(segmentId: string): Promise<boolean>;
@@ -102,7 +144,7 @@ export interface Catalog {
 }
 
 export function createCatalog(deps: CatalogDeps): Catalog {
-  const core: CatalogCore = { ...deps, oneAtATime: createMutex() };
+  const core: CatalogCore = { ...deps, oneAtATime: createMutex(), listeners: new Set() };
   const { store } = core;
   const manifests = createManifestReader(store);
 
@@ -139,6 +181,15 @@ export function createCatalog(deps: CatalogDeps): Catalog {
       'JOURNAL_CORRUPT',
       `Version ${version} of the asset ${JSON.stringify(asset.name)} has lost its schema. Restore the home from a backup.`,
     );
+  };
+
+  const getManifest: Catalog['getManifest'] = async (assetId, version, options) => {
+    const asset = await requireRecord(assetId);
+    if (version === 0 && asset.version === 0) return [];
+    const segments =
+      (version <= asset.version ? manifests.cached(assetId, version) : undefined) ??
+      (await manifests.read(assetId, await requireVersion(asset, version), options));
+    return resolveRemote(store, assetId, segments);
   };
 
   return {
@@ -184,13 +235,41 @@ export function createCatalog(deps: CatalogDeps): Catalog {
       const record = await requireVersion(asset, number);
       return { ...toAssetVersion(record), schema: await schemaOf(asset, record.schemaVersion) };
     },
-    async getManifest(assetId, version, options) {
-      const asset = await requireRecord(assetId);
-      if (version === 0 && asset.version === 0) return [];
-      return (
-        (version <= asset.version ? manifests.cached(assetId, version) : undefined) ??
-        manifests.read(assetId, await requireVersion(asset, version), options)
+    getManifest,
+
+    setHead: (assetId, head) => setHead(core, assetId, head),
+    async getChange(assetId, version) {
+      const { added, removed } = await requireVersion(await requireRecord(assetId), version);
+      return { added, removed };
+    },
+    setOrigin: (assetId, space, options) => setOrigin(core, assetId, space, options),
+    applyReplicas: (states, options) => applyReplicas(core, manifests, states, options),
+    async confirmSegments(assetId, files) {
+      const { version } = await requireRecord(assetId);
+      const notes = files.map((file) => ({ id: file.id, file }));
+      const unnamed = await noteSegments(store, assetId, notes);
+      const given = new Set(files.map(({ id }) => id));
+      const claimed = (await getManifest(assetId, version)).filter(({ id, remote }) => remote && given.has(id));
+      return { refused: [...new Set([...unnamed, ...claimed.map(({ id }) => id)])] };
+    },
+    async forgetSegments(assetId, segmentIds) {
+      await noteSegments(
+        store,
+        assetId,
+        segmentIds.map((id) => ({ id, file: undefined })),
       );
+    },
+    async *changesAfter(sequence, options) {
+      for await (const entry of readJournal(store, sequence + 1, options)) {
+        const assetId = assetOf(entry);
+        if (assetId === undefined) continue;
+        yield { sequence: entry.sequence, assetId, kind: entry.kind, isReplica: entry.replica ?? false };
+      }
+    },
+    lastSequence: async () => (await readJournalHead(store)).sequence,
+    onCommit(listener) {
+      core.listeners.add(listener);
+      return () => void core.listeners.delete(listener);
     },
 
     async isReferenced(segmentId) {

@@ -6,7 +6,7 @@ import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-a
 import { draftAsset, type NewAsset, requireAsset } from './create-asset.ts';
 import { draftVersion, sum } from './draft-version.ts';
 import type { IngestionJob } from './ingestion-job.ts';
-import { assetKey, contentKey, jobKey, removedAssetKey, segmentKey } from './keys.ts';
+import { assetKey, contentKey, edgeKey, jobKey, removedAssetKey, segmentKey } from './keys.ts';
 import type { LineageEdge } from './lineage-edge.ts';
 import type { ManifestReader } from './manifest-reader.ts';
 import type { SegmentRef } from './ports.ts';
@@ -20,6 +20,8 @@ export const COMMIT_SEGMENTS_MAX = 20_000;
 export const COMMIT_SOURCES_MAX = 10_000;
 /** Sources that the asset itself shows; the versions and the edges have them all. */
 export const ASSET_SOURCES_SHOWN_MAX = 100;
+
+const NOTHING = new Uint8Array(0);
 
 /** What a commit offers to the slices that come after the catalog. */
 export interface CommitContribution {
@@ -90,7 +92,7 @@ export async function findContent(
  * signed operation, the edges, the jobs, the audit entry and what `contribute` adds. Errors: `ASSET_NOT_FOUND`,
  * `VERSION_CONFLICT` when `parentVersion` is not the current version (read it again; an append may be tried again with the
  * new parent), `SCHEMA_MISMATCH`, `LIMIT_EXCEEDED`, `INPUT_INVALID`; with `create` also `ASSET_EXISTS`,
- * `ASSET_NAME_INVALID`.
+ * `ASSET_NAME_INVALID`; those of the guard.
  */
 export async function commitSegments(
   core: CatalogCore,
@@ -104,6 +106,7 @@ export async function commitSegments(
   const outcome = await transact(core, options, async (draft): Promise<CommitOutcome> => {
     const existing = await readAsset(core.store, input.assetId);
     assertParent(input, existing);
+    if (existing) await core.guard?.mayChange(existing);
     const known = input.repeatContent ? [] : await knownContent(core, input);
     if (known.length > 0) return { kind: 'known-content', known };
     if (!existing) await assertNeverRemoved(core, input.assetId);
@@ -182,12 +185,16 @@ async function finish(
   for (const edge of edges) {
     operationId = await draft.replicate({ id: assetId, operationId }, 'lineage-recorded', { ...edge });
     draft.events.push({ kind: 'lineage-recorded', edge });
+    commit.put(edgeKey(assetId, edge.id), NOTHING);
   }
   for (const job of input.jobs ?? []) {
     commit.put(jobKey(job.id), canonicalJson(job));
     draft.events.push({ kind: 'job-recorded', job });
   }
-  for (const { id } of version.added) commit.put(segmentKey(id, assetId), new Uint8Array(0));
+  for (const segment of version.added) {
+    // Another node may have named the segment before: now it is here.
+    commit.put(segmentKey(segment.id, assetId), record.origin ? canonicalJson(segment) : NOTHING);
+  }
   for (const { name, contentHash } of version.sources) {
     if (contentHash === null) continue;
     const known: KnownContent = { contentHash, name, version: version.version };

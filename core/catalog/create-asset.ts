@@ -41,24 +41,30 @@ export async function draftAsset(core: CatalogCore, draft: Draft, id: AssetId, i
   const facts = { name, description, assetType, storageFormat, tags, ...bounds };
   const operationId = await draft.replicate({ id, operationId: null }, 'asset-created', facts);
   draft.commit.put(assetNameKey(name), canonicalJson(id));
-  const { wall } = draft.time;
-  return {
-    id,
-    ...facts,
-    createdAt: wall,
-    updatedAt: wall,
-    version: 0,
-    schema: { fields: [] },
-    schemaVersion: 0,
-    sources: [],
-    edgeCount: 0,
-    rowCount: 0,
-    byteCount: 0,
-    segmentCount: 0,
-    quarantinedCount: 0,
-    operationId,
-  };
+  return withoutRows({ id, ...facts, operationId }, draft.time.wall);
 }
+
+/** An asset as it starts, made at `at`. */
+export const withoutRows = (
+  facts: Pick<
+    AssetRecord,
+    'id' | 'name' | 'description' | 'assetType' | 'storageFormat' | 'tags' | 'maxErrors' | 'operationId'
+  >,
+  at: number,
+): AssetRecord => ({
+  ...facts,
+  createdAt: at,
+  updatedAt: at,
+  version: 0,
+  schema: { fields: [] },
+  schemaVersion: 0,
+  sources: [],
+  edgeCount: 0,
+  rowCount: 0,
+  byteCount: 0,
+  segmentCount: 0,
+  quarantinedCount: 0,
+});
 
 /** Creates an asset without rows. Errors: `ASSET_NAME_INVALID`, `ASSET_EXISTS`, `INPUT_INVALID`, `LIMIT_EXCEEDED`. */
 export function createAsset(core: CatalogCore, input: NewAsset, options: ChangeOptions): Promise<CatalogAsset> {

@@ -23,7 +23,7 @@ function nextSchema(record: AssetRecord, input: SegmentCommit): Schema {
 
 function nextColumns(record: AssetRecord, input: SegmentCommit): Schema {
   const keepsRows = record.segmentCount > (input.removed?.length ?? 0);
-  if (record.version === 0 || (!keepsRows && input.removed?.length)) return input.schema;
+  if (record.schemaVersion === 0 || (!keepsRows && input.removed?.length)) return input.schema;
   return evolveSchema(record.name, schemaFromJson(record.schema), input.schema);
 }
 
@@ -41,7 +41,7 @@ export async function draftVersion(
   const change = { added: input.added.map(storedSegment), removed: input.removed ?? [] };
   const version = record.version + 1;
   const schema = schemaToJson(nextSchema(record, input));
-  const schemaChanged = version === 1 || !equalBytes(canonicalJson(schema), canonicalJson(record.schema));
+  const schemaChanged = record.schemaVersion === 0 || !equalBytes(canonicalJson(schema), canonicalJson(record.schema));
   const parent = record.version === 0 ? undefined : await readVersion(core.store, record.id, record.version);
   const weight = (parent?.deltaWeight ?? 0) + deltaWeight(change);
   const segmentCount = record.segmentCount + change.added.length - change.removed.length;
@@ -110,7 +110,8 @@ export function sum(segments: readonly SegmentRef[], count: 'rowCount' | 'byteCo
   return total;
 }
 
-function countRemoved(parent: readonly SegmentRef[] | undefined, removed: readonly string[]) {
+/** Rows and bytes of the segments that are taken out. */
+export function countRemoved(parent: readonly SegmentRef[] | undefined, removed: readonly string[]) {
   const byId = new Map(removed.length > 0 ? parent?.map((segment) => [segment.id, segment]) : []);
   const segments = removed.flatMap((id) => byId.get(id) ?? []);
   return { rowCount: sum(segments, 'rowCount'), byteCount: sum(segments, 'byteCount') };

@@ -1,6 +1,8 @@
 export * from './asset.ts';
 export * from './asset-name.ts';
+export type { AssetReplicaState, ReplicaVersion } from './asset-replica.ts';
 export * from './asset-version.ts';
+export type { ApplyOptions, ReplicaOutcome } from './apply-replicas.ts';
 export * from './catalog.ts';
 export * from './catalog-asset.ts';
 export * from './commit-segments.ts';
@@ -10,7 +12,8 @@ export * from './ingestion-job.ts';
 export * from './lineage-edge.ts';
 export * from './ports.ts';
 export * from './quarantine.ts';
+export { assertSegmentsHere } from './remote-segments.ts';
 export type { AssetList, AssetQuery } from './read-catalog.ts';
-export type { CatalogDeps, ChangeOptions } from './transact.ts';
+export type { CatalogDeps, CatalogGuard, ChangeOptions } from './transact.ts';
 export type { AssetChanges, UpdateOptions } from './update-asset.ts';
 export * from './operations.ts';

@@ -8,18 +8,38 @@ import { JOURNAL, JOURNAL_HEAD, journalKey } from './keys.ts';
 import type { LineageEdge } from './lineage-edge.ts';
 
 /** Something that happened to the catalog. A version's own content stands once, in its manifest. */
-export type CatalogEvent =
+export type CatalogEvent = (
   | { readonly kind: 'asset-created' | 'asset-changed'; readonly asset: AssetRecord }
   | { readonly kind: 'asset-removed'; readonly assetId: AssetId; readonly version: number; readonly at: number }
   | { readonly kind: 'version-committed'; readonly assetId: AssetId; readonly version: number }
   | { readonly kind: 'lineage-recorded'; readonly edge: LineageEdge }
-  | { readonly kind: 'job-recorded'; readonly job: IngestionJob };
+  | { readonly kind: 'job-recorded'; readonly job: IngestionJob }
+) & {
+  /** Present when it came from a space: this node has not signed it, and does not tell others of it again. */
+  readonly replica?: true;
+};
 
 export type JournalEntry = CatalogEvent & {
   /** 1 for the first; no number is left out. */
   readonly sequence: number;
   readonly time: HybridTime;
 };
+
+/** The asset that an event is about; undefined for a job, which changes none. */
+export function assetOf(event: CatalogEvent): AssetId | undefined {
+  switch (event.kind) {
+    case 'asset-created':
+    case 'asset-changed':
+      return event.asset.id;
+    case 'asset-removed':
+    case 'version-committed':
+      return event.assetId;
+    case 'lineage-recorded':
+      return event.edge.to.assetId;
+    case 'job-recorded':
+      return undefined;
+  }
+}
 
 /** The newest entry's number and time. */
 export interface JournalHead {

@@ -14,7 +14,9 @@ import { sequenceKey } from '#core/audit/index.ts';
  * | `manifest/<asset>/<version>`            | what the version changed                                         |
  * | `manifest-checkpoint/<asset>/<version>` | all segments of the version                                      |
  * | `content/<asset>/<content hash>`        | the version that took this content in                            |
- * | `segment/<segment>/<asset>`             | nothing: some version of the asset names the segment             |
+ * | `segment/<segment>/<asset>`             | some version of the asset names the segment: nothing, or what    |
+ * |                                         | the file says of itself when it came from another node           |
+ * | `edge/<asset>/<edge>`                   | nothing: the edge is recorded                                    |
  * | `job/<job>`                             | an ingestion job                                                 |
  * | `quarantine/<run>/<number>`             | a row set aside                                                  |
  * | `quarantine-open/<run>`                 | nothing: the run belongs to no version yet                       |
@@ -40,6 +42,7 @@ export const contentKey = (assetId: string, contentHash: string) =>
   `content/${assetId}/${encodeURIComponent(contentHash)}`;
 export const segmentPrefix = (segmentId: string) => `${SEGMENTS}${encodeURIComponent(segmentId)}/`;
 export const segmentKey = (segmentId: string, assetId: string) => segmentPrefix(segmentId) + assetId;
+export const edgeKey = (assetId: string, edgeId: string) => `edge/${assetId}/${edgeId}`;
 export const jobKey = (jobId: string) => JOBS + jobId;
 export const quarantinePrefix = (runId: string) => `quarantine/${runId}/`;
 export const quarantineKey = (runId: string, number: number) => quarantinePrefix(runId) + sequenceKey(number);

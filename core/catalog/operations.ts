@@ -51,6 +51,8 @@ const listVersionsOutput = z.object({ versions: z.array(version) });
 const verifyOutput = z.object({
   assetCount: z.int(),
   segmentCount: z.int(),
+  /** Segments that have not come to this node. */
+  remoteCount: z.int(),
   faults: z.array(
     z.object({
       asset: z.string(),

@@ -23,6 +23,8 @@ export interface SegmentRef {
   readonly byteCount: number;
   /** One per column, in the order of the schema. */
   readonly columns: readonly ColumnSummary[];
+  /** The segment has not come to this node: what is said of it is another node's word. */
+  readonly remote?: true;
 }
 
 /** `column <op> value`, known to hold for every row the caller needs; rows it excludes may be left out or not. */

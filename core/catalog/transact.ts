@@ -8,6 +8,7 @@ import {
   type Mutex,
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
+import type { AssetRecord } from './catalog-asset.ts';
 import { type HybridTime, nextHybridTime } from './hybrid-time.ts';
 import { appendToJournal, type CatalogEvent, readJournalHead } from './journal.ts';
 import { CATALOG_OPERATION_SCHEMA, type CatalogOperation, encodeCatalogOperation } from './operation-envelope.ts';
@@ -20,13 +21,21 @@ export interface CatalogDeps {
   readonly audit: AuditLog;
   readonly clock: Clock;
   readonly random: Random;
-  /** Called after each commit, for views that follow the journal. */
-  readonly onCommit?: (() => void) | undefined;
+  /** Asked before a change that is made on this node; what comes from a space is not its concern. */
+  readonly guard?: CatalogGuard | undefined;
+}
+
+/** Says which assets may be changed on this node. */
+export interface CatalogGuard {
+  /** Errors: `FORBIDDEN`, for an asset of a space in which this device may only read. */
+  mayChange(asset: AssetRecord): void | Promise<void>;
 }
 
 /** {@link CatalogDeps} with the lock that keeps writers apart; readers take none. */
 export interface CatalogCore extends CatalogDeps {
   readonly oneAtATime: Mutex;
+  /** Called after each commit, by whoever follows the journal. */
+  readonly listeners: Set<() => void>;
 }
 
 /** Who changes the catalog, and a signal that stops it before the commit. */
@@ -59,7 +68,7 @@ export function transact<T>(
   { actor, signal }: ChangeOptions,
   work: (draft: Draft) => Promise<T>,
 ): Promise<T> {
-  const { store, log, audit, clock, onCommit } = core;
+  const { store, log, audit, clock } = core;
   return core.oneAtATime(async () => {
     throwIfAborted(signal);
     const head = await readJournalHead(store);
@@ -89,7 +98,7 @@ export function transact<T>(
     appendToJournal(commit, head, time, draft.events);
     const entries = draft.auditEntries.map((entry) => ({ ...entry, actor, outcome: 'allowed' as const }));
     await audit.recordIn(commit, entries, () => store.write(commit, { sync: true }));
-    onCommit?.();
+    for (const listener of core.listeners) listener();
     return result;
   });
 }

@@ -66,7 +66,8 @@ function differences(record: AssetRecord, changes: AssetChanges) {
 
 /**
  * Changes what is said about an asset; its rows and versions stay. Nothing is stored when nothing differs. Errors:
- * `ASSET_NOT_FOUND`, `VERSION_CONFLICT`, `ASSET_NAME_INVALID`, `ASSET_EXISTS`, `INPUT_INVALID`, `LIMIT_EXCEEDED`.
+ * `ASSET_NOT_FOUND`, `VERSION_CONFLICT`, `ASSET_NAME_INVALID`, `ASSET_EXISTS`, `INPUT_INVALID`, `LIMIT_EXCEEDED`, those
+ * of the guard.
  */
 export function updateAsset(
   core: CatalogCore,
@@ -77,6 +78,7 @@ export function updateAsset(
   return transact(core, options, async (draft) => {
     const record = await requireAsset(core, assetId);
     assertUnchanged(record, options.expectedUpdatedAt);
+    await core.guard?.mayChange(record);
     const changed = differences(record, changes);
     if (Object.keys(changed).length === 0) return toCatalogAsset(record);
     if (changed.name !== undefined) {
@@ -84,7 +86,9 @@ export function updateAsset(
       draft.commit.delete(assetNameKey(record.name)).put(assetNameKey(changed.name), canonicalJson(assetId));
     }
     const operationId = await draft.replicate(record, 'asset-changed', changed);
-    const next = { ...record, ...changed, updatedAt: changeTime(record, draft.time.wall), operationId };
+    const { origin } = record;
+    const renamed = origin && changed.name !== undefined ? { origin: { ...origin, name: changed.name } } : {};
+    const next = { ...record, ...changed, ...renamed, updatedAt: changeTime(record, draft.time.wall), operationId };
     draft.commit.put(assetKey(assetId), canonicalJson(next));
     draft.events.push({ kind: 'asset-changed', asset: next });
     const detail = { change: Object.keys(changed).join(' ') };

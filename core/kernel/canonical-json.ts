@@ -4,11 +4,13 @@ import { GranaryError } from './errors.ts';
 function write(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => write(item ?? null)).join(',')}]`;
   if (value !== null && typeof value === 'object') {
-    const members = Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([name, member]) => `${JSON.stringify(name)}:${write(member)}`);
-    return `{${members.join(',')}}`;
+    let members = '';
+    // The order in which `sort` puts texts by itself is that of their UTF-16 code units.
+    for (const name of Object.keys(value).sort()) {
+      const member: unknown = value[name as keyof typeof value];
+      if (member !== undefined) members += `${members && ','}${JSON.stringify(name)}:${write(member)}`;
+    }
+    return `{${members}}`;
   }
   if (typeof value === 'number' ? !Number.isFinite(value) : value !== null && !/^(string|boolean)$/.test(typeof value))
     throw new GranaryError('INTERNAL', `A record holds ${String(value)}, which JSON cannot carry.`);

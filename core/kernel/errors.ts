@@ -35,7 +35,7 @@ export const ERROR_CODES = {
   VERSION_NOT_FOUND: 'The asset has no such version. List its versions.',
   VERSION_CONFLICT: 'Somebody else committed first. Read the asset again and repeat the change.',
   SCHEMA_MISMATCH: 'The data does not fit the schema of the asset. The message names the column.',
-  SEGMENT_MISSING: 'A segment that a version needs is not on this node. Restore the file from a backup.',
+  SEGMENT_MISSING: 'A segment that a version needs is not on this node. Fetch it, or restore the file from a backup.',
   SEGMENT_CORRUPT: 'A stored segment does not match its checksum. The message names asset, column and row group.',
   JOURNAL_CORRUPT: 'An entry of the local journal cannot be read. Restore the home from a backup.',
   // Formats and codec
@@ -63,8 +63,18 @@ export const ERROR_CODES = {
   OPERATION_INVALID: 'A signed operation is malformed, not canonical or wrongly signed. It was refused.',
   LOG_FORKED: 'A log of this device has two continuations, as after a restored backup. Open the space again.',
   // Sync
+  SPACE_NOT_FOUND: 'No space has this name. List the spaces.',
+  SPACE_EXISTS: 'A space of this name is on this node already. Choose another name.',
+  DEVICE_NOT_FOUND: 'The space has no device of this name, key or fingerprint, or several. List its members.',
+  KEY_MISSING: 'The key of a space has not come to this device yet. Sync with a member who has it.',
+  TICKET_INVALID: 'The text is not a ticket, or not the whole of it. The message says what is wrong; copy it again.',
   SYNC_REFUSED: 'One of two nodes broke the sync protocol; the message says which and how. Update both to one version.',
+  PEER_UNREACHABLE: 'The other device cannot be reached. Check that it runs and is on a network that both can see.',
   SYNC_INTERRUPTED: 'The line to the other node ended early. What was stored stays; the next sync goes on from there.',
+  BUNDLE_DAMAGED: 'The file is no bundle, or a damaged one. What was taken in stays; copy the file again and repeat.',
+  BUNDLE_VERSION: 'The bundle was written by a newer version of Granary. Update Granary.',
+  BUNDLE_SEALED: 'The bundle is sealed to other devices. Ask its sender to add this device.',
+  BUNDLE_FOREIGN: 'The bundle is of a space that is not on this node. Join the space first.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -7,7 +7,9 @@ export interface Progress {
   readonly done: number;
   /** Absent while the whole is not known. */
   readonly total?: number;
-  readonly unit: 'rows' | 'bytes' | 'segments' | 'files' | 'assets' | 'columns';
+  readonly unit: 'rows' | 'bytes' | 'segments' | 'files' | 'assets' | 'columns' | 'operations';
+  /** Bytes that went with what is done, where the unit is another. */
+  readonly byteCount?: number;
 }
 
 export type ReportProgress = (progress: Progress) => void;

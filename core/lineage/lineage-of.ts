@@ -82,3 +82,16 @@ async function follow(
   }
   return branches;
 }
+
+/** The edges that lead to an asset, in the order of its versions. Errors: `JOURNAL_CORRUPT`, `CANCELLED`. */
+export async function edgesTo(
+  store: KeyValueStore,
+  assetId: AssetId,
+  options: AbortOptions = {},
+): Promise<LineageEdge[]> {
+  const edges: LineageEdge[] = [];
+  for await (const [key, bytes] of store.entries(prefixRange(toAssetPrefix(assetId)), options)) {
+    edges.push(readRecord<LineageEdge>(key, bytes));
+  }
+  return edges;
+}

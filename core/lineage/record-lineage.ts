@@ -1,5 +1,6 @@
 import type { CommitContribution, LineageEdge } from '#core/catalog/index.ts';
 import { type Clock, type Random, type Uuid, uuidv7, canonicalJson } from '#core/kernel/index.ts';
+import type { Commit } from '#core/platform/ports.ts';
 import { fromAssetKey, toAssetKey } from './keys.ts';
 
 /** Characters of a source's name that an edge keeps: the text of a query can be long, and edges travel to other nodes. */
@@ -29,11 +30,16 @@ export function recordLineage(
       at,
       detail,
     };
-    const bytes = canonicalJson(edge);
-    commit.put(toAssetKey(edge, place), bytes);
-    if (from.assetId !== undefined) commit.put(fromAssetKey(from.assetId, edge), bytes);
+    storeEdge(commit, edge, place);
     recordEdge(edge);
   }
+}
+
+/** Adds an edge to a commit where it is found from both of its ends; `place` is its own among those of its version. */
+export function storeEdge(commit: Commit, edge: LineageEdge, place: number): void {
+  const bytes = canonicalJson(edge);
+  commit.put(toAssetKey(edge, place), bytes);
+  if (edge.from.assetId !== undefined) commit.put(fromAssetKey(edge.from.assetId, edge), bytes);
 }
 
 const cut = (name: string) =>

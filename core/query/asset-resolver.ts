@@ -1,4 +1,4 @@
-import type { Catalog, RowStore, StorageFormat } from '#core/catalog/index.ts';
+import { assertSegmentsHere, type Catalog, type RowStore, type StorageFormat } from '#core/catalog/index.ts';
 import type { AssetId } from '#core/kernel/index.ts';
 import type { AssetResolver } from './ports.ts';
 
@@ -29,6 +29,7 @@ export function createAssetResolver(
       const { version, schema } = await catalog.resolveAsOf(id, asOf);
       const segments = await catalog.getManifest(id, version);
       onAccess({ id, name: asset.name, version });
+      assertSegmentsHere(asset.name, segments);
       const target = { assetId: id, assetName: asset.name, schema };
       return {
         id,

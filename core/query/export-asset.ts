@@ -1,5 +1,5 @@
 import type { AuditLog } from '#core/audit/index.ts';
-import type { Catalog, RowStore, StorageFormat } from '#core/catalog/index.ts';
+import { assertSegmentsHere, type Catalog, type RowStore, type StorageFormat } from '#core/catalog/index.ts';
 import type { OperationContext } from '#core/kernel/index.ts';
 import type { RecordBatch, Schema } from 'apache-arrow';
 import { formatRows } from './format-rows.ts';
@@ -19,7 +19,8 @@ export interface ExportDeps {
   readonly writeWebm: ExportDeps['writeParquet'];
 }
 
-/** Writes the rows of the current version as one file. Errors: `ASSET_NOT_FOUND`, those of the store and the writer. */
+/** Writes the rows of the current version as one file. Errors: `ASSET_NOT_FOUND`, `SEGMENT_MISSING`, those
+ * of the store and the writer. */
 export async function exportAsset(
   deps: ExportDeps,
   { name, format }: ExportInput,
@@ -29,6 +30,7 @@ export async function exportAsset(
   const asset = await catalog.getAsset(name);
   const { id, version, schema, storageFormat } = asset;
   const segments = await catalog.getManifest(id, version, { signal });
+  assertSegmentsHere(asset.name, segments);
   const entry = { actor: caller, assetId: id, assetName: asset.name, action: 'READ' as const };
   await auditLog.record([{ ...entry, outcome: 'allowed', detail: { version, operation: 'export', format } }]);
   const request = { columns: schema.fields.map((field) => field.name), filters: [] };

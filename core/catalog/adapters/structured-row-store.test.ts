@@ -150,6 +150,15 @@ for (const { name, start } of engines) {
       expect([journalScans.length, copies.length]).toEqual([0, 1]);
     });
 
+    test('loads nothing while a segment has not come to this node', async () => {
+      const { store, journalScans } = open(database);
+      const table = sampleRows(30);
+      const target = targetOf(table.schema);
+      const [segment] = await write(store, target, table.batches);
+      await store.materialise(target, 1, [segment!, { ...segment!, id: 'f'.repeat(64), remote: true }]);
+      expect([journalScans.length, await readLakeTable(database, target.assetId)]).toEqual([0, undefined]);
+    });
+
     test('appends what is new, and answers for every version', async () => {
       const { store, journalScans } = open(database);
       const parts = [sampleRows(100), sampleRows(50, 100), sampleRows(70, 150)];

@@ -17,7 +17,8 @@ export interface StructuredRowStore extends RowStore {
   /**
    * Brings the table of the asset to a version that was committed: `segments` are all of its segments, in order. May be
    * called again at any time, also after it was cut short or the database was lost: rows are loaded exactly once, and a
-   * version older than the newest one is passed over. Calls for one asset run one after another.
+   * version older than the newest one is passed over, and so is one of which a segment has not come to this node. Calls
+   * for one asset run one after another.
    * Errors: those of `scan`, `QUERY_FAILED`, `CATALOG_UNREACHABLE`, `DISK_FULL`, `CANCELLED`.
    */
   materialise(
@@ -55,6 +56,7 @@ export function createStructuredRowStore({ database, journal }: StructuredRowSto
     },
     verify: (target, segments, options) => journal.verify(target, segments, options),
     async materialise(target, version, segments, options = {}) {
+      if (segments.some(({ remote }) => remote)) return;
       const { assetId } = target;
       const earlier = loading.get(assetId) ?? Promise.resolve();
       const own = earlier

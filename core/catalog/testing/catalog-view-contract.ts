@@ -3,7 +3,9 @@ import { type AssetId, silentLogger } from '#core/kernel/index.ts';
 import { Commit, type SqlDatabase } from '#core/platform/ports.ts';
 import { mayHaveLostPower, openSqlCatalogView } from '../adapters/sql-catalog-view.ts';
 import type { LineageEdge } from '../lineage-edge.ts';
+import type { AssetReplicaState } from '../asset-replica.ts';
 import { ACTOR, createCatalogWorld, TEST_SCHEMA, testSegment } from './catalog-world.ts';
+import { operationOf, replicaId, testEdge, testReplica, testVersion } from './replica-states.ts';
 
 const by = { actor: ACTOR };
 const TABLES = {
@@ -163,6 +165,46 @@ export function describeCatalogView(name: string, openDatabase: () => Promise<Sq
       expect(await dump(database)).toBe(stepwise);
       expect(stepwise).toContain('data_assets: 4');
       await anew.close();
+    });
+
+    test('assets of a space stand in it as in the catalog, in whatever steps they came', async () => {
+      const world = createCatalogWorld();
+      const { catalog } = world;
+      const apply = (...states: AssetReplicaState[]) => catalog.applyReplicas(states, { storeEdge: () => undefined });
+      const view = await open(world, database);
+      const first = testReplica(1, { versions: [testVersion(1, [1])], edges: [testEdge(replicaId(1), 1)] });
+      await apply(first, testReplica(2, { fields: { name: 'asset 1' } }));
+      await view.whenCaughtUp();
+      world.clock.advance(1000);
+      await apply(
+        { ...first, versions: [testVersion(2, [2, 3], { base: 1, added: [2, 3], removed: [1] })] },
+        testReplica(2, { removed: true }),
+      );
+      await view.whenCaughtUp();
+      await apply({ ...first, removed: true });
+      await view.whenCaughtUp();
+      await apply({ ...first, fields: { ...first.fields, tags: ['back'] }, versions: [testVersion(1, [1])] });
+      await view.whenCaughtUp();
+      const shown = await database.query<{ updated_at: Date }>(
+        'SELECT name, tags, version, removed, updated_at FROM granary.data_assets ORDER BY id',
+      );
+      const { updatedAt } = await catalog.getAsset(first.assetId);
+      expect(shown).toMatchObject([
+        { name: 'asset 1', tags: ['back'], version: 4n, removed: false },
+        { name: 'asset 1 (Millbrook)', version: 1n, removed: true },
+      ]);
+      expect(shown[0]!.updated_at.getTime()).toBe(updatedAt);
+      const versions = await database.query('SELECT version, row_count, operation_id FROM granary.asset_versions');
+      expect(versions).toEqual([
+        { version: 1n, row_count: 10n, operation_id: operationOf(1) },
+        { version: 2n, row_count: 20n, operation_id: operationOf(2) },
+        { version: 4n, row_count: 10n, operation_id: operationOf(1) },
+      ]);
+      expect(await count(database, 'data_lineage')).toBe(1);
+      const stepwise = await dump(database);
+      await view.rebuildView();
+      expect(await dump(database)).toBe(stepwise);
+      await view.close();
     });
 
     test('it follows commits in the background and goes on where it was', async () => {

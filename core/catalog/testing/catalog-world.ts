@@ -6,6 +6,7 @@ import type { KeyValueStore } from '#core/platform/ports.ts';
 import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
 import { createCatalog } from '../catalog.ts';
 import type { SegmentRef } from '../ports.ts';
+import type { CatalogGuard } from '../transact.ts';
 import { createMemoryOperationLog } from './memory-operation-log.ts';
 
 export const ACTOR: AuditActor = {
@@ -45,13 +46,14 @@ export function createTestRandom(seed = 1): Random {
 /** A catalog over a store in memory, with a clock and randomness of its own; `reopen` starts it again on the same store. */
 export function createCatalogWorld<Store extends KeyValueStore = ReturnType<typeof openMemoryStore>>(
   store: Store = openMemoryStore() as unknown as Store,
+  guard?: CatalogGuard,
 ) {
   const clock = createTestClock();
   const random = createTestRandom();
   const log = createMemoryOperationLog(store);
   const open = () => {
     const audit = createAuditLog({ store, clock, random, sha256: nodeSha256 });
-    return { audit, catalog: createCatalog({ store, log, audit, clock, random }) };
+    return { audit, catalog: createCatalog({ store, log, audit, clock, random, guard }) };
   };
   return { store, clock, random, log, ...open(), reopen: open };
 }

@@ -1,0 +1,61 @@
+import { type AssetId, canonicalJson, GranaryError, readRecord } from '#core/kernel/index.ts';
+import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
+import { segmentKey } from './keys.ts';
+import type { SegmentRef } from './ports.ts';
+
+/**
+ * The segments with what is known of them on this node: one that came from another node loses its mark, and has the columns
+ * that its own file tells. A file that has other counts than the version says stays out: the version cannot be trusted.
+ */
+export async function resolveRemote(
+  store: KeyValueStore,
+  assetId: AssetId,
+  segments: readonly SegmentRef[],
+): Promise<readonly SegmentRef[]> {
+  const remote = segments.filter((segment) => segment.remote);
+  if (remote.length === 0) return segments;
+  const keys = [...new Set(remote.map(({ id }) => segmentKey(id, assetId)))];
+  const here = new Map<string, SegmentRef>();
+  for (const [i, bytes] of (await store.getMany(keys)).entries()) {
+    if (!bytes || bytes.length === 0) continue;
+    const segment = readRecord<SegmentRef>(keys[i]!, bytes);
+    here.set(segment.id, segment);
+  }
+  return segments.map((segment) => {
+    const own = segment.remote && here.get(segment.id);
+    return own && own.rowCount === segment.rowCount && own.byteCount === segment.byteCount ? own : segment;
+  });
+}
+
+/**
+ * Notes that segments of an asset are on this node, each with what its file tells, or that they no longer are. Returns the
+ * ids that no version of the asset names: nothing is noted of them.
+ */
+export async function noteSegments(
+  store: KeyValueStore,
+  assetId: AssetId,
+  notes: readonly { readonly id: string; readonly file: SegmentRef | undefined }[],
+): Promise<string[]> {
+  const keys = notes.map(({ id }) => segmentKey(id, assetId));
+  const named = await store.getMany(keys);
+  const commit = new Commit();
+  const unnamed: string[] = [];
+  for (const [i, { id, file }] of notes.entries()) {
+    if (named[i]) commit.put(keys[i]!, file ? canonicalJson(file) : new Uint8Array(0));
+    else unnamed.push(id);
+  }
+  if (commit.writes.length > 0) await store.write(commit, { sync: true });
+  return unnamed;
+}
+
+/** Refuses to read a version of which segments have not come yet. Errors: `SEGMENT_MISSING`. */
+export function assertSegmentsHere(assetName: string, segments: readonly SegmentRef[]): void {
+  const missing = segments.filter(({ remote }) => remote).length;
+  if (missing === 0) return;
+  const name = JSON.stringify(assetName);
+  throw new GranaryError(
+    'SEGMENT_MISSING',
+    `${missing} of the ${segments.length} segments of the asset ${name} are not on this node yet: granary fetch ${name}`,
+    { asset: assetName, missing },
+  );
+}
