@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createNodeFileSystem } from '#core/platform/index.ts';
 import { readNodeFileMode } from './adapters/node-file-mode.ts';
-import { keyFingerprint, openDeviceKey } from './device-key.ts';
+import { deviceKeyOf, keyFingerprint, openDeviceKey } from './device-key.ts';
 import { blake3, countingRandom, ed25519 } from './testing/fixtures.ts';
 
 const message = Uint8Array.of(1, 2, 3);
@@ -43,7 +43,23 @@ test('the opened key does not show its secret', async () => {
   const key = await open();
   const seed = /[0-9a-f]{64}/.exec(await readFile(path, 'utf8'))![0];
   expect(JSON.stringify(key)).not.toContain(seed);
-  expect(Object.keys(key).toSorted()).toEqual(['fingerprint', 'publicKey', 'sign']);
+  expect(Object.keys(key).toSorted()).toEqual(['deriveSecret', 'fingerprint', 'publicKey', 'sign', 'transportSeed']);
+});
+
+test('secrets follow from the seed and the label', async () => {
+  const key = await open();
+  const again = await open(false);
+  expect(again.deriveSecret('one')).toEqual(key.deriveSecret('one'));
+  expect(key.deriveSecret('one')).toHaveLength(32);
+  expect(key.deriveSecret('two')).not.toEqual(key.deriveSecret('one'));
+  const other = deviceKeyOf({ ed25519, blake3 }, new Uint8Array(32));
+  expect(other.deriveSecret('one')).not.toEqual(key.deriveSecret('one'));
+});
+
+test('the transport is given the seed of the same key, as a copy', async () => {
+  const key = await open();
+  key.transportSeed().fill(0);
+  expect(ed25519.keyFromSeed(key.transportSeed()).publicKey).toEqual(key.publicKey);
 });
 
 describe('refused', () => {

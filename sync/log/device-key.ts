@@ -1,4 +1,4 @@
-import { fromHex, fromUtf8, GranaryError, type Random, toHex, toUtf8 } from '#core/kernel/index.ts';
+import { concatBytes, fromHex, fromUtf8, GranaryError, type Random, toHex, toUtf8 } from '#core/kernel/index.ts';
 import type { FileSystem } from '#core/platform/ports.ts';
 import type { Blake3, Ed25519, ReadFileMode, SigningKey } from './ports.ts';
 
@@ -8,6 +8,7 @@ import type { Blake3, Ed25519, ReadFileMode, SigningKey } from './ports.ts';
  */
 const KEY_FILE_LABEL = 'granary-device-key-1';
 const KEY_FILE_PATTERN = new RegExp(`^${KEY_FILE_LABEL} ([0-9a-f]{64}) ([0-9a-f]{64})\n$`);
+const SECRET_DOMAIN = toUtf8('granary device secret v1\0');
 const OWNER_ONLY = 0o600;
 const GROUP_AND_OTHERS = 0o077;
 /** 128 bits: as many as can be compared by eye, and nobody finds a second key with the same. */
@@ -17,6 +18,13 @@ const FINGERPRINT_BYTES = 16;
 export interface DeviceKey extends SigningKey {
   /** Eight groups of four digits that people compare by eye or by voice. */
   readonly fingerprint: string;
+  /** 32 secret bytes that follow from the seed and the label alone; they tell nothing of the seed or of other labels. */
+  deriveSecret(label: string): Uint8Array;
+  /**
+   * The seed itself, 32 bytes, for the transport alone: its lines prove the same key, and its library signs by itself. A
+   * copy with each call.
+   */
+  transportSeed(): Uint8Array;
 }
 
 export interface DeviceKeyDeps {
@@ -31,6 +39,22 @@ export interface DeviceKeyDeps {
 export function keyFingerprint(blake3: Blake3, publicKey: Uint8Array): string {
   const groups = toHex(blake3(publicKey).subarray(0, FINGERPRINT_BYTES)).match(/.{4}/g) ?? [];
   return groups.join('-');
+}
+
+/** The device key of a 32-byte seed, which stays inside. */
+export function deviceKeyOf(
+  { ed25519, blake3 }: Pick<DeviceKeyDeps, 'ed25519' | 'blake3'>,
+  seed: Uint8Array,
+): DeviceKey {
+  const kept = seed.slice();
+  const { publicKey, sign } = ed25519.keyFromSeed(kept);
+  return {
+    publicKey,
+    sign,
+    fingerprint: keyFingerprint(blake3, publicKey),
+    deriveSecret: (label) => blake3(concatBytes([SECRET_DOMAIN, toUtf8(label), Uint8Array.of(0), kept])),
+    transportSeed: () => kept.slice(),
+  };
 }
 
 /**
@@ -48,8 +72,7 @@ export async function openDeviceKey(
     }
     await createKeyFile(deps, path);
   }
-  const key = await readKeyFile(deps, path);
-  return { ...key, fingerprint: keyFingerprint(deps.blake3, key.publicKey) };
+  return readKeyFile(deps, path);
 }
 
 async function createKeyFile({ files, random, ed25519 }: DeviceKeyDeps, path: string): Promise<void> {
@@ -59,14 +82,15 @@ async function createKeyFile({ files, random, ed25519 }: DeviceKeyDeps, path: st
   await files.writeFileAtomic(path, toUtf8(line), { mode: OWNER_ONLY });
 }
 
-async function readKeyFile({ files, readFileMode, ed25519 }: DeviceKeyDeps, path: string): Promise<SigningKey> {
+async function readKeyFile(deps: DeviceKeyDeps, path: string): Promise<DeviceKey> {
+  const { files, readFileMode } = deps;
   const mode = await readFileMode(path);
   if (mode !== undefined && (mode & GROUP_AND_OTHERS) !== 0) {
     throw keyInvalid(path, `can be read by other users of this machine. Run: chmod 600 ${path}`);
   }
   const [, seed, publicKey] = parseKeyFile(await files.readFile(path)) ?? [];
   if (!seed || !publicKey) throw keyInvalid(path, 'is damaged. Restore it from a backup');
-  const key = ed25519.keyFromSeed(fromHex(seed));
+  const key = deviceKeyOf(deps, fromHex(seed));
   if (toHex(key.publicKey) !== publicKey) throw keyInvalid(path, 'is damaged. Restore it from a backup');
   return key;
 }

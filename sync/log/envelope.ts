@@ -150,7 +150,8 @@ function readDependencies(cursor: CborCursor): Uint8Array[] {
 
 export const uuidToBytes = (uuid: Uuid): Uint8Array => fromHex(uuid.replaceAll('-', ''));
 
-function readUuid(cursor: CborCursor): Uuid {
+/** Reads a UUID of 16 bytes. Errors: `OPERATION_INVALID`. */
+export function readUuid(cursor: CborCursor): Uuid {
   const digits = toHex(readByteString(cursor, 16));
   const text = digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   if (!isUuid(text)) throw operationInvalid(`${text} is no UUID`);

@@ -20,6 +20,8 @@ import type { Blake3, Ed25519 } from './ports.ts';
 
 const PROOF_VERSION = 1;
 const PROOF_LENGTH = 3n;
+/** The head of a CBOR array of three elements. */
+const FORK_PROOF_FIRST_BYTE = 0x83;
 
 /** Two headers and the few bytes around them. */
 export const FORK_PROOF_BYTES_MAX = 2 * HEADER_BYTES_MAX + 16;
@@ -29,6 +31,9 @@ export interface ForkProof {
   readonly name: LogName;
   readonly seq: number;
 }
+
+/** Where a line carries operations and proofs: no header is an array of three. The proof itself may still be wrong. */
+export const isForkProof = (bytes: Uint8Array): boolean => bytes[0] === FORK_PROOF_FIRST_BYTE;
 
 /** `left` and `right` are signed by one author for one place of one log, and differ. */
 export function encodeForkProof(left: SignedOperation, right: SignedOperation): Uint8Array {

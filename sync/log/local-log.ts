@@ -30,6 +30,7 @@ import {
   entryPrefix,
   logPath,
   type LogTip,
+  stateKey,
   TIP_BYTES,
   tipKey,
   TIPS,
@@ -92,7 +93,7 @@ export function createLocalLog(deps: LocalLogDeps): LocalLog {
 
   const readTopic = async (commit?: Commit): Promise<Uint8Array | undefined> => {
     const topic = await read(topicKey, commit);
-    if (!topic && (await hasKey(store, `${TIPS}${author}/`))) throw damaged('its topic is missing');
+    if (!topic && (await hasLogWithoutState(store, author))) throw damaged('its topic is missing');
     if (topic && topic.length !== TOPIC_BYTES) throw damaged('its topic is not of 32 bytes');
     return topic;
   };
@@ -158,6 +159,14 @@ export function createLocalLog(deps: LocalLogDeps): LocalLog {
   }
 
   return { append, tip, entries, verifyAll };
+}
+
+/** This log keeps no state beside its tip; those that the device has in spaces do. */
+async function hasLogWithoutState(store: KeyValueStore, author: string): Promise<boolean> {
+  for await (const [key] of store.entries(prefixRange(`${TIPS}${author}/`))) {
+    if (!(await store.get(stateKey(key.slice(TIPS.length))))) return true;
+  }
+  return false;
 }
 
 async function hasKey(store: KeyValueStore, prefix: string): Promise<boolean> {

@@ -130,7 +130,12 @@ export function createLogBatch({ store, blake3 }: { readonly store: KeyValueStor
     log.entries.set(header.seq, bytes);
     log.changedFrom = Math.min(log.changedFrom, header.seq);
     const tip = { seq: header.seq, operationId: id };
-    replace(log, { ...log.state, tip, provisionalBytes: log.state.provisionalBytes + bytes.length });
+    replace(log, {
+      ...log.state,
+      tip,
+      byteCount: log.state.byteCount + bytes.length,
+      provisionalBytes: log.state.provisionalBytes + bytes.length,
+    });
   }
 
   /** The state in which no operation from `seq` on counts. */
@@ -138,7 +143,14 @@ export function createLogBatch({ store, blake3 }: { readonly store: KeyValueStor
     if (operationCount(log.state) <= seq) return log.state;
     const tip: LogTip | undefined = seq > 0 ? { seq: seq - 1, operationId: (await read(log, seq - 1)).id } : undefined;
     const verifiedCount = Math.min(log.state.verifiedCount, seq);
-    return { ...log.state, tip, verifiedCount, provisionalBytes: await byteCount(log, verifiedCount, seq) };
+    return {
+      ...log.state,
+      tip,
+      // This device's log of its own commits has a tip and no count.
+      byteCount: Math.max(0, log.state.byteCount - (await byteCount(log, seq, operationCount(log.state)))),
+      verifiedCount,
+      provisionalBytes: await byteCount(log, verifiedCount, seq),
+    };
   }
 
   /** Bytes of the operations from `seqStart` to before `seqEnd`. */

@@ -1,6 +1,6 @@
 /**
  * What a node knows about one log of any device, besides its operations. Its stored form is the CBOR array
- * `[1, arrival, verified count, provisional bytes, frozen from: [] or [seq], refused: [] or [operation id]]`.
+ * `[1, arrival, bytes, verified count, provisional bytes, frozen from: [] or [seq], refused: [] or [operation id]]`.
  */
 import {
   encodeArray,
@@ -15,7 +15,7 @@ import type { LogName, LogTip } from './log-keys.ts';
 import { operationInvalid } from './operation-invalid.ts';
 
 const STATE_VERSION = 1;
-const STATE_LENGTH = 6n;
+const STATE_LENGTH = 7n;
 const COUNT_LARGEST = 2n ** 32n;
 const SAFE_LARGEST = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -24,6 +24,8 @@ export interface LogState {
   readonly tip: LogTip | undefined;
   /** Number of the latest change of `tip` or `frozenFrom` in this store; 0 before the first. */
   readonly arrival: number;
+  /** Bytes of the operations that count. */
+  readonly byteCount: number;
   /** The signatures of the operations before this seq have been checked; later ones stand on the hash chain alone. */
   readonly verifiedCount: number;
   /** Bytes of the operations whose signatures are still to be checked. */
@@ -40,6 +42,7 @@ export interface LogHead extends LogName, LogState {}
 export const EMPTY_LOG: LogState = {
   tip: undefined,
   arrival: 0,
+  byteCount: 0,
   verifiedCount: 0,
   provisionalBytes: 0,
   frozenFrom: undefined,
@@ -53,6 +56,7 @@ export function encodeLogState(state: LogState): Uint8Array {
   return encodeArray([
     encodeUnsigned(STATE_VERSION),
     encodeUnsigned(state.arrival),
+    encodeUnsigned(state.byteCount),
     encodeUnsigned(state.verifiedCount),
     encodeUnsigned(state.provisionalBytes),
     encodeArray(state.frozenFrom === undefined ? [] : [encodeUnsigned(state.frozenFrom)]),
@@ -70,6 +74,7 @@ export function decodeLogState(bytes: Uint8Array, tip: LogTip | undefined): LogS
   const state = {
     tip,
     arrival: Number(readUnsigned(cursor, SAFE_LARGEST)),
+    byteCount: Number(readUnsigned(cursor, SAFE_LARGEST)),
     verifiedCount: Number(readUnsigned(cursor, COUNT_LARGEST)),
     provisionalBytes: Number(readUnsigned(cursor, SAFE_LARGEST)),
     frozenFrom: optional(() => Number(readUnsigned(cursor, COUNT_LARGEST))),

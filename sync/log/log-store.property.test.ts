@@ -40,13 +40,16 @@ async function checkInvariants({ logs }: Node): Promise<void> {
   for (const head of await collect(logs.tips())) {
     let previous: SignedOperation | undefined;
     let unverifiedBytes = 0;
+    let byteCount = 0;
     for (const bytes of await collect(logs.operationsFrom(head.author, head.logId, 0))) {
       const operation = splitOperation({ blake3 }, bytes);
       checkSuccessor(previous, operation);
+      byteCount += bytes.length;
       if (operation.header.seq >= head.verifiedCount) unverifiedBytes += bytes.length;
       previous = operation;
     }
     expect(previous?.id).toEqual(head.tip?.operationId);
+    expect(head.byteCount).toBe(byteCount);
     expect(head.provisionalBytes).toBe(unverifiedBytes);
     expect(head.verifiedCount).toBeLessThanOrEqual(operationCount(head));
     expect(operationCount(head)).toBeLessThanOrEqual(head.frozenFrom ?? Infinity);

@@ -21,6 +21,7 @@ import {
   arrivalKey,
   decodeArrival,
   entryKey,
+  forkKey,
   FORKS,
   type LogName,
   logPath,
@@ -63,6 +64,10 @@ export interface VerifyReport extends LogName {
   readonly cut: { readonly seq: number; readonly operationId: Uint8Array; readonly reason: RefusalReason } | undefined;
 }
 
+export interface ExtendOptions {
+  readonly alsoWrite?: Commit;
+}
+
 export type ProofOutcome =
   | { readonly kind: 'fork' }
   | { readonly kind: 'known' }
@@ -79,9 +84,11 @@ export interface LogStore {
    * Continues a log of this device, all or nothing: `sign` gets the state of the log and returns what follows. Before it
    * is asked, signatures that nobody has checked yet are, and nothing else is taken in meanwhile: neither a forged
    * operation nor this device's own ones that a peer hands back can turn the next one into a fork.
-   * Errors: `LIMIT_EXCEEDED` for a device with too many logs, `INTERNAL` for anything that does not follow.
+   * `alsoWrite` is stored in the same batch, and read only once `sign` has returned: a cursor moves together with the
+   * operations that it stands for. Errors: `LIMIT_EXCEEDED` for a device with too many logs, `INTERNAL` for anything that
+   * does not follow.
    */
-  extend(name: LogName, sign: (state: LogState) => readonly Uint8Array[]): Promise<void>;
+  extend(name: LogName, sign: (state: LogState) => readonly Uint8Array[], options?: ExtendOptions): Promise<void>;
   /** Takes in what another node proves: the log ends before the fork, also where it had only one branch. */
   ingestForkProof(proof: Uint8Array): Promise<ProofOutcome>;
   /**
@@ -106,6 +113,8 @@ export interface LogStore {
   arrivalsAfter(after: number, options?: AbortOptions): AsyncIterable<Arrival>;
   /** One proof for each log that is frozen. */
   forkProofs(options?: AbortOptions): AsyncIterable<Uint8Array>;
+  /** The proof that froze one log; undefined when it is not frozen. */
+  forkProof(author: Uint8Array, logId: Uint8Array): Promise<Uint8Array | undefined>;
   /** Checks the next signatures that nobody has checked yet; undefined when there are none left. */
   verifyNext(options?: AbortOptions): Promise<VerifyReport | undefined>;
 }
@@ -119,11 +128,15 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
   let verifiedLast = '';
 
   /** Plans changes and writes them as one batch; a batch that cannot be written leaves nothing behind. */
-  const change = <T>(plan: (batch: LogBatch) => Promise<T>, { sync } = { sync: true }): Promise<T> =>
+  const change = <T>(
+    plan: (batch: LogBatch) => Promise<T>,
+    { sync = true, alsoWrite }: ExtendOptions & { readonly sync?: boolean } = {},
+  ): Promise<T> =>
     mutex(async () => {
       const batch = createLogBatch(deps);
       const result = await plan(batch);
       const planned = batch.toCommit(arrivalNext);
+      if (alsoWrite) addWrites(planned.commit, alsoWrite);
       if (planned.commit.writes.length === 0) return result;
       await store.write(planned.commit, { sync });
       arrivalNext = planned.arrivalNext;
@@ -140,7 +153,7 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
   const ingest = (operations: readonly Uint8Array[]): Promise<IngestOutcome[]> =>
     change((batch) => ingestInto(batch, operations));
 
-  const extend = (name: LogName, sign: (state: LogState) => readonly Uint8Array[]): Promise<void> =>
+  const extend: LogStore['extend'] = (name, sign, options) =>
     change(async (batch) => {
       const log = await batch.open(name);
       await checkSignatures(batch, log);
@@ -148,7 +161,7 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
       const other = outcomes.find(({ kind }) => kind !== 'stored');
       if (other) throw notExtended(log.path, other);
       batch.markVerified(log, operationCount(log.state), log.state.provisionalBytes);
-    });
+    }, options);
 
   async function checkSignatures(batch: LogBatch, log: LogDraft): Promise<void> {
     for (let seq = log.state.verifiedCount; seq < operationCount(log.state); seq++) {
@@ -236,6 +249,9 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
     for await (const [, proof] of store.entries(prefixRange(FORKS), { signal })) yield proof;
   }
 
+  const forkProof = (author: Uint8Array, logId: Uint8Array): Promise<Uint8Array | undefined> =>
+    store.get(forkKey(logPath(author, logId)));
+
   async function nextUnverified(): Promise<string | undefined> {
     const all = prefixRange(UNVERIFIED);
     const later = { ...all, gte: `${UNVERIFIED}${verifiedLast}~` };
@@ -297,11 +313,19 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
     lastArrival: async () => arrivalNext - 1,
     arrivalsAfter,
     forkProofs,
+    forkProof,
     verifyNext,
   };
 }
 
 const counts = ({ tip, frozenFrom }: LogState): boolean => tip !== undefined || frozenFrom !== undefined;
+
+function addWrites(commit: Commit, more: Commit): void {
+  for (const write of more.writes) {
+    if (write.kind === 'put') commit.put(write.key, write.value);
+    else commit.delete(write.key);
+  }
+}
 
 /** True when operation `seq` of the log is the one of the given id. */
 async function holds(batch: LogBatch, log: LogDraft, seq: number, id: Uint8Array): Promise<boolean> {

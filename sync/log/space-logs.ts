@@ -11,8 +11,9 @@ import {
   registrationEnvelope,
   spaceLogId,
 } from './log-registration.ts';
+import type { LogName } from './log-keys.ts';
 import type { LogHead, LogState } from './log-state.ts';
-import type { LogStore } from './log-store.ts';
+import type { ExtendOptions, LogStore } from './log-store.ts';
 import { joinOperation, signOperation, splitOperation } from './operation.ts';
 import type { Blake3, SigningKey } from './ports.ts';
 
@@ -24,6 +25,20 @@ export interface SpaceLogsDeps extends IncarnationDeps {
   readonly blake3: Blake3;
 }
 
+/** The place of an operation that is about to be signed. */
+export interface OperationPlace extends LogName {
+  readonly seq: number;
+  /** Id of the operation before, 32 bytes; undefined for the first. */
+  readonly backlink: Uint8Array | undefined;
+}
+
+export interface AppendOptions extends ExtendOptions {
+  /** Makes the body of an envelope at its place: encrypts it. Without it the envelope itself is the body. */
+  readonly seal?: ((envelope: Uint8Array, place: OperationPlace) => Uint8Array) | undefined;
+  /** Called with the ids before the batch is written: what depends on them can still be added to `alsoWrite`. */
+  readonly onSigned?: ((operationIds: readonly string[]) => void) | undefined;
+}
+
 /** The two logs that this device writes in one space. */
 export interface SpaceLogs {
   readonly incarnation: number;
@@ -31,10 +46,14 @@ export interface SpaceLogs {
   readonly dataLogId: Uint8Array;
   /**
    * Signs what the envelopes say as the next operations of the log, and stores them in one synced batch; only then may
-   * they be sent. Errors: `LOG_FORKED` when the log has ended because of a fork: open the space's logs again, which goes
+   * they be sent. `alsoWrite` goes into the same batch. Errors: `LOG_FORKED` when the log has ended because of a fork: open the space's logs again, which goes
    * on in new ones. `LIMIT_EXCEEDED`, `STORE_DAMAGED`, those of the store.
    */
-  append(kind: LogKind, envelopes: readonly Omit<Envelope, 'space'>[]): Promise<{ operationIds: string[] }>;
+  append(
+    kind: LogKind,
+    envelopes: readonly Omit<Envelope, 'space'>[],
+    options?: AppendOptions,
+  ): Promise<{ operationIds: string[] }>;
 }
 
 /**
@@ -93,23 +112,28 @@ function createSpaceLogs(
   control: Pick<RegisteredLog, 'logId'>,
   data: Pick<RegisteredLog, 'logId'>,
 ): SpaceLogs {
-  async function append(kind: LogKind, envelopes: readonly Omit<Envelope, 'space'>[]) {
+  async function append(kind: LogKind, envelopes: readonly Omit<Envelope, 'space'>[], options: AppendOptions = {}) {
     const { logId } = kind === 'control' ? control : data;
-    const bodies = envelopes.map((envelope) => encodeEnvelope({ ...envelope, space }));
+    const author = key.publicKey;
+    const plain = envelopes.map((envelope) => encodeEnvelope({ ...envelope, space }));
     const operationIds: string[] = [];
     const sign = (state: LogState): Uint8Array[] => {
       if (state.frozenFrom !== undefined) throw logForked(space);
       let { tip } = state;
-      return bodies.map((body) => {
+      const operations = plain.map((envelope) => {
         const seq = tip ? tip.seq + 1 : 0;
+        const backlink = tip?.operationId;
+        const body = options.seal ? options.seal(envelope, { author, logId, seq, backlink }) : envelope;
         const extensions = { logId, timestampMicros: BigInt(clock.now()) * 1000n, pruneFlag: false };
-        const operation = signOperation({ key, blake3 }, { seq, backlink: tip?.operationId, extensions, body });
+        const operation = signOperation({ key, blake3 }, { seq, backlink, extensions, body });
         tip = { seq, operationId: operation.id };
         operationIds.push(toHex(operation.id));
         return joinOperation(operation);
       });
+      options.onSigned?.(operationIds);
+      return operations;
     };
-    await logs.extend({ author: key.publicKey, logId }, sign);
+    await logs.extend({ author, logId }, sign, options);
     return { operationIds };
   }
   return { incarnation, controlLogId: control.logId, dataLogId: data.logId, append };

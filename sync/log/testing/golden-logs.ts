@@ -43,6 +43,7 @@ export const goldenRootInput = encodeRootInput({
   tip: { seq: 1, operationId: chain[1]!.id },
   frozenFrom: 2,
   arrival: 9,
+  byteCount: 9,
   verifiedCount: 1,
   provisionalBytes: 9,
   refusedId: undefined,

@@ -64,7 +64,7 @@ export function rootInputsOf({ operations }: World): string[] {
       }
       const { publicKey: author, extensions } = entries[0]!.header;
       const tip = last && { seq: last.header.seq, operationId: last.id };
-      const state = { arrival: 0, verifiedCount: 0, provisionalBytes: 0, refusedId: undefined };
+      const state = { arrival: 0, byteCount: 0, verifiedCount: 0, provisionalBytes: 0, refusedId: undefined };
       const isHeard = tip !== undefined || frozenFrom !== undefined;
       return isHeard ? [encodeRootInput({ ...state, author, logId: extensions!.logId, tip, frozenFrom })] : [];
     })

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
+import { Commit } from '#core/platform/ports.ts';
 import type { KeyValueStoreUnderTest } from '#core/platform/testing/key-value-store-contract.ts';
-import { checkForkProof, encodeForkProof } from '../fork-proof.ts';
+import { checkForkProof, encodeForkProof, isForkProof } from '../fork-proof.ts';
 import { OPERATION_BYTES_MAX } from '../ingest-operation.ts';
 import { encodeRootInput } from '../log-state.ts';
 import { type LogStore, openLogStore } from '../log-store.ts';
@@ -198,6 +199,8 @@ export function describeLogStore(name: string, open: () => Promise<KeyValueStore
         expect(await logs.ingest(bytesOf([late]))).toEqual(refusedAs('frozen'));
       }
       const [proof] = (await collect(logs.forkProofs())) as [Uint8Array];
+      expect(await logs.forkProof(AUTHOR, LOG_ID)).toEqual(proof);
+      expect(isForkProof(proof) && !isForkProof(joinOperation(chain[0]!))).toBe(true);
       expect(checkForkProof({ blake3, ed25519 }, proof)).toEqual({ name: { author: AUTHOR, logId: LOG_ID }, seq: 2 });
       const frozen = await rootInputs(logs);
       await reopen();
@@ -252,6 +255,24 @@ export function describeLogStore(name: string, open: () => Promise<KeyValueStore
       expect(outcomes).toEqual(['fork', 'known', 'fork', 'known']);
       expect(await logs.tip(AUTHOR, LOG_ID)).toMatchObject({ tip: { seq: 1 }, frozenFrom: 2 });
       expect(await collect(logs.forkProofs())).toEqual([proofAt(2)]);
+    });
+
+    test('a cursor moves together with the operations it stands for, and with nothing else', async () => {
+      const name = { author: AUTHOR, logId: LOG_ID };
+      const cursor = async () => (await opened.store.get('cursor'))?.[0];
+      const at = (value: number) => new Commit().put('cursor', Uint8Array.of(value));
+      const alsoWrite = new Commit();
+      const sign = () => {
+        alsoWrite.put('cursor', Uint8Array.of(1));
+        return bytesOf(chain.slice(0, 2));
+      };
+      await logs.extend(name, sign, { alsoWrite });
+      expect([await stored(), await cursor()]).toEqual([bytesOf(chain.slice(0, 2)), 1]);
+      const wrong = logs.extend(name, () => bytesOf([chain[4]!]), { alsoWrite: at(2) });
+      await expect(wrong).rejects.toEqual(expect.objectContaining({ code: 'INTERNAL' }));
+      expect(await cursor()).toBe(1);
+      await logs.extend(name, () => [], { alsoWrite: at(3) });
+      expect([await stored(), await cursor()]).toEqual([bytesOf(chain.slice(0, 2)), 3]);
     });
 
     test('an aborted read or check stops with CANCELLED', async () => {
