@@ -1,0 +1,33 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import type { OneTimeCipher } from '../ports.ts';
+
+const ALGORITHM = 'chacha20-poly1305';
+const TAG_BYTES = 16;
+const NONCE = new Uint8Array(12);
+
+/** ChaCha20-Poly1305 by Node's own OpenSSL. */
+export const nodeOneTimeCipher: OneTimeCipher = {
+  seal(key, plain, additional) {
+    const cipher = createCipheriv(ALGORITHM, key, NONCE, { authTagLength: TAG_BYTES });
+    cipher.setAAD(additional, { plaintextLength: plain.length });
+    const sealed = new Uint8Array(plain.length + TAG_BYTES);
+    sealed.set(cipher.update(plain));
+    cipher.final();
+    sealed.set(cipher.getAuthTag(), plain.length);
+    return sealed;
+  },
+  open(key, sealed, additional) {
+    if (sealed.length < TAG_BYTES) return undefined;
+    const end = sealed.length - TAG_BYTES;
+    const decipher = createDecipheriv(ALGORITHM, key, NONCE, { authTagLength: TAG_BYTES });
+    decipher.setAAD(additional, { plaintextLength: end });
+    decipher.setAuthTag(sealed.subarray(end));
+    const plain = decipher.update(sealed.subarray(0, end));
+    try {
+      decipher.final();
+    } catch {
+      return undefined;
+    }
+    return Uint8Array.from(plain);
+  },
+};

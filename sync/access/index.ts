@@ -1,0 +1,16 @@
+export type { AccessRefusal, AccessState, KeyEpoch, Member } from './access-state.ts';
+export { agreementKeyOf, isAgreementKey } from './agreement-key.ts';
+export { CONTROL_OPERATIONS_MAX } from './causal-order.ts';
+export type { ControlOperation } from './control-operation.ts';
+export * from './grant-record.ts';
+export * from './key-records.ts';
+export * from './level.ts';
+export * from './plan-keys.ts';
+export type * from './ports.ts';
+export * from './recover-record.ts';
+export * from './resolve-access.ts';
+export * from './revoke-record.ts';
+export * from './seal-body.ts';
+export * from './seal-key.ts';
+export * from './space-record.ts';
+export * from './ticket.ts';

@@ -1,0 +1,66 @@
+/** Which key of a space to write under, and what has to be signed so that all readers and nobody else have it. */
+import { toHex } from '#core/kernel/index.ts';
+import type { AccessState, KeyEpoch, Member } from './access-state.ts';
+import { includesLevel } from './level.ts';
+
+/** What a device should sign. Several devices may come to the same plan: whoever has a greater rank waits longer. */
+export type KeyPlan =
+  /** A new key for all readers, handing on `previous` when this device has one. */
+  | {
+      readonly kind: 'rekey';
+      readonly readers: readonly Member[];
+      readonly previous: KeyEpoch | undefined;
+      readonly rank: number;
+    }
+  /** Keys for readers who lack them; all of one key that this device has. */
+  | { readonly kind: 'share'; readonly epoch: KeyEpoch; readonly readers: readonly Member[]; readonly rank: number };
+
+/** Members who may read, the most senior first. */
+export const readersOf = ({ members }: AccessState): Member[] =>
+  [...members.values()].filter(({ level }) => includesLevel(level, 'read'));
+
+/**
+ * The key to write under: the latest effective one that nobody can have but present readers. Of concurrent rotations every
+ * node chooses the same. Undefined when a new key is needed first.
+ */
+export function writingKey(state: AccessState): KeyEpoch | undefined {
+  const readers = new Set(readersOf(state).map(({ device }) => toHex(device)));
+  return state.keys.find(({ isEffective, holders }) => isEffective && holders.isSubsetOf(readers));
+}
+
+/** The readers that cannot have a key. */
+export const readersWithout = (state: AccessState, { holders }: KeyEpoch): Member[] =>
+  readersOf(state).filter(({ device }) => !holders.has(toHex(device)));
+
+/**
+ * What is to be signed next by a device that may; undefined when nothing is, when the device may not, or has not the key.
+ * Readers get the key that is written under, and with it those before; and each rotation made at the same time as a later
+ * one, since nothing hands that on. What came before a withheld key is not shared.
+ */
+export function planKeys(state: AccessState, self: Uint8Array): KeyPlan | undefined {
+  const device = toHex(self);
+  const writers = readersOf(state).filter(({ level }) => includesLevel(level, 'write'));
+  const isWriter = writers.some((member) => toHex(member.device) === device);
+  if (!isWriter) return undefined;
+  const rankAmong = (able: readonly Member[]) => able.findIndex((member) => toHex(member.device) === device);
+  const writing = writingKey(state);
+  if (!writing) {
+    const previous = state.keys.find(({ holders }) => holders.has(device));
+    return { kind: 'rekey', readers: readersOf(state), previous, rank: rankAmong(writers) };
+  }
+  for (const epoch of [writing, ...sharedEpochs(state)]) {
+    const readers = readersWithout(state, epoch);
+    const able = writers.filter((member) => epoch.holders.has(toHex(member.device)));
+    const rank = rankAmong(able);
+    if (readers.length > 0 && rank >= 0) return { kind: 'share', epoch, readers, rank };
+  }
+  return undefined;
+}
+
+/** The keys that nothing hands on, the latest first, up to one that withholds what came before it. */
+function sharedEpochs({ keys }: AccessState): KeyEpoch[] {
+  const handedOn = new Set(keys.flatMap(({ previous }) => (previous ? [toHex(previous.keyId)] : [])));
+  const withholding = keys.findIndex(({ previous }) => previous && !previous.sealed);
+  const shown = withholding === -1 ? keys : keys.slice(0, withholding + 1);
+  return shown.filter(({ keyId, isEffective }) => isEffective && !handedOn.has(toHex(keyId)));
+}
