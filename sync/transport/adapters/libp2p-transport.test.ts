@@ -1,0 +1,17 @@
+import type { Transport } from '../ports.ts';
+import { openLibp2p } from '../testing/fixtures.ts';
+import { describeTransport } from '../testing/transport-contract.ts';
+
+describeTransport('the libp2p transport', async () => {
+  const joined: Transport[] = [];
+  return {
+    async join(options) {
+      const transport = await openLibp2p(joined.length + 1, {}, options);
+      joined.push(transport);
+      return transport;
+    },
+    async close() {
+      for (const transport of joined) await transport[Symbol.asyncDispose]();
+    },
+  };
+});

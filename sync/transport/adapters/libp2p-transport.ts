@@ -1,0 +1,247 @@
+import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
+import {
+  type AbortOptions,
+  type Clock,
+  fromHex,
+  GranaryError,
+  type Random,
+  raceAbort,
+  throwIfAborted,
+  toHex,
+} from '#core/kernel/index.ts';
+import type { KeyValueStore } from '#core/platform/ports.ts';
+import type { Blake3 } from '#sync/log/index.ts';
+import { AddressBook } from '../address-book.ts';
+import { ChangeListeners } from '../change-listeners.ts';
+import { type CountedEvent, TransportCounters } from '../counters.ts';
+import { BEAT_MILLISECONDS, FRAME_BYTES_MAX, STREAMS_PER_LINE_MAX } from '../limits.ts';
+import type { MayConnect, OpenOptions, PeerStream, Transport, Wait } from '../ports.ts';
+import { Redialer } from '../redialer.ts';
+import { peerUnreachable, protocolUnknown } from '../unreachable.ts';
+import { addressOfPeer, bestFirst, isRelayed, reachOf, toldToOthers } from './addresses.ts';
+import { createNode } from './create-node.ts';
+import { LineRegister } from './line-register.ts';
+import { listen, type ListenWarning } from './listen.ts';
+import { keyOfPeer, peerOfKey } from './peer-keys.ts';
+import { ProvedLines } from './proved-lines.ts';
+import { isRelay, parseRelay, RelayClient } from './relay-client.ts';
+import { type Protocol, StreamRegister } from './stream-register.ts';
+
+export interface Libp2pConfig {
+  /** Multiaddrs; by default a free port on every interface. A port that is taken is replaced by a free one. */
+  readonly listen?: readonly string[];
+  /** Says on the local network that this device is there, and hears others. By default false. */
+  readonly discovers?: boolean;
+  /** Relays to be reached through: multiaddrs that end in the id of their peer. */
+  readonly relays?: readonly string[];
+  /** Is a relay for others. By default false. */
+  readonly isRelay?: boolean;
+  /** 32 bytes that all devices of a private network share; a line to others does not come about. */
+  readonly networkKey?: Uint8Array;
+}
+
+export interface Libp2pDeps {
+  /** The 32-byte seed of the device key, from `DeviceKey.transportSeed()`. */
+  readonly seed: Uint8Array;
+  readonly blake3: Blake3;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly wait: Wait;
+  /** Where the addresses of others are kept. */
+  readonly store: KeyValueStore;
+  /** By default every peer may. Configured relays always may. */
+  readonly mayConnect?: MayConnect;
+  readonly onListenWarning?: (warning: ListenWarning) => void;
+}
+
+const NETWORK_KEY_BYTES = 32;
+const LISTEN_DEFAULT = ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'];
+
+function checkNetworkKey(key: Uint8Array | undefined): void {
+  if (key === undefined || key.length === NETWORK_KEY_BYTES) return;
+  const message = `The key of the private network has ${key.length} bytes; it must have ${NETWORK_KEY_BYTES}.`;
+  throw new GranaryError('CONFIG_INVALID', message, { byteCount: key.length });
+}
+
+/** Lines by libp2p: TCP, Noise, yamux, relays and mDNS. Errors: `CONFIG_INVALID`, those of the store. */
+export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConfig = {}): Promise<Transport> {
+  const { blake3, clock, random, wait, mayConnect = () => true } = deps;
+  const relays = (config.relays ?? []).map(parseRelay);
+  checkNetworkKey(config.networkKey);
+  const counters = new TransportCounters();
+  const listeners = new ChangeListeners();
+  const protocols = new Map<string, Protocol>();
+  const stopped = new AbortController();
+  const now = () => clock.monotonic();
+  const lines = new ProvedLines(now);
+
+  const redialer = new Redialer({ clock, random, isContent, dial: async (peer) => Boolean(await dial(peer, {})) });
+  const book = await AddressBook.open({ store: deps.store, isKept: (peer) => redialer.isKept(peer) });
+
+  const isDenied = (peerId: PeerId): boolean => {
+    const key = keyOfPeer(peerId);
+    const isAllowed = key !== undefined && (isRelay(relays, peerId) || mayConnect(key));
+    if (!isAllowed) counters.count('line-refused-peer');
+    return !isAllowed;
+  };
+  const gater: ConnectionGater = {
+    denyDialMultiaddr: () => false,
+    denyInboundEncryptedConnection: isDenied,
+    denyOutboundEncryptedConnection: isDenied,
+    denyInboundRelayReservation: isDenied,
+    denyInboundRelayedConnection: (_relay, peerId) => isDenied(peerId),
+  };
+  const { node, carriers, told } = await createNode({
+    seed: deps.seed,
+    gater,
+    lines,
+    networkKey: config.networkKey,
+    isRelay: config.isRelay ?? false,
+    onDiscovery: config.discovers
+      ? (discovery) =>
+          discovery.addEventListener('peer', ({ detail }) => {
+            const key = keyOfPeer(detail.id);
+            if (!key) return;
+            learn(toHex(key), detail.id, detail.multiaddrs.map(String));
+            listeners.tell('discovered', key);
+          })
+      : undefined,
+  });
+  const self = keyOfPeer(node.peerId)!;
+  const count = (event: CountedEvent) => counters.count(event);
+  const relayClient = await RelayClient.open({ node, carriers, clock, random, count }, relays);
+  const streams = new StreamRegister({ self, blake3, lines, counters, now });
+  const register = new LineRegister({
+    node,
+    lines,
+    clock,
+    count,
+    onConnected(peer, connection) {
+      if (connection.direction === 'outbound') book.worked(peer, connection.remoteAddr.toString());
+      listeners.tell('connected', fromHex(peer));
+    },
+    onDisconnected(peer) {
+      redialer.lost(peer);
+      listeners.tell('disconnected', fromHex(peer));
+    },
+  });
+  node.addEventListener('peer:identify', ({ detail }) => {
+    const key = keyOfPeer(detail.peerId);
+    // Anybody who connects can say anything; what is said is kept of those that the node wants to see again.
+    if (!key || !redialer.isKept(toHex(key))) return;
+    const isHere = reachOf(detail.connection.remoteAddr.toString()) === 'loopback';
+    const said = detail.listenAddrs.map(String);
+    learn(toHex(key), detail.peerId, isHere ? said : said.filter((address) => reachOf(address) !== 'loopback'));
+  });
+  await listen(carriers, config.listen ?? LISTEN_DEFAULT, (warning) => deps.onListenWarning?.(warning));
+  const beating = beat();
+
+  function learn(peer: string, peerId: PeerId, addresses: readonly string[]): void {
+    const valid = addresses.flatMap((address) => addressOfPeer(address, peerId.toString()) ?? []);
+    for (let i = valid.length; i < addresses.length; i++) counters.count('address-refused');
+    if (book.add(peer, valid)) redialer.hurry(peer);
+  }
+
+  /** A direct line is as good as it gets; so is a relayed one as long as no direct address is known. */
+  function isContent(peer: string): boolean {
+    const line = register.best(peer);
+    return line !== undefined && (line.direct || book.get(peer).every(isRelayed));
+  }
+
+  /** The best line that can be had. Errors: `PEER_UNREACHABLE`, `CANCELLED`. */
+  async function dial(peer: string, { signal }: AbortOptions): Promise<Connection> {
+    const key = fromHex(peer);
+    const there = register.best(peer);
+    const known = there ? book.get(peer).filter((address) => !isRelayed(address)) : book.get(peer);
+    if (known.length === 0) throw peerUnreachable(key, 'no address of it is known');
+    counters.count('dial');
+    // The one that worked last, then the others by what they go through.
+    const addresses = [known[0]!, ...bestFirst(known.slice(1))].map((address) => multiaddr(address));
+    const dialing = node.dial(addresses, { signal: AbortSignal.any([stopped.signal, ...(signal ? [signal] : [])]) });
+    try {
+      return await raceAbort(dialing, signal);
+    } catch (error) {
+      throwIfAborted(signal);
+      counters.count('dial-failed');
+      throw peerUnreachable(key, error instanceof Error ? error.message : String(error), error);
+    }
+  }
+
+  async function open(peer: Uint8Array, protocol: string, options: OpenOptions = {}): Promise<PeerStream> {
+    const { signal, maxFrameBytes = protocols.get(protocol)?.limits.maxFrameBytes ?? FRAME_BYTES_MAX } = options;
+    throwIfAborted(signal);
+    const name = toHex(peer);
+    for (let isSecondTry = false; ; isSecondTry = true) {
+      const there = register.best(name);
+      const connection = there ?? (await dial(name, { signal }));
+      try {
+        const opening = connection.newStream(protocol, {
+          runOnLimitedConnection: true,
+          maxOutboundStreams: STREAMS_PER_LINE_MAX,
+          ...(signal && { signal }),
+        });
+        const stream = await raceAbort(opening, signal, (late) => late.abort(new Error('Not wanted any more.')));
+        return streams.add(stream, connection, maxFrameBytes);
+      } catch (error) {
+        throwIfAborted(signal);
+        if (error instanceof Error && error.name === 'UnsupportedProtocolError') {
+          throw protocolUnknown(peer, protocol, error);
+        }
+        // A line that was there may have been dying; a new one was not.
+        if (!there || isSecondTry || connection.status === 'open') {
+          throw peerUnreachable(peer, error instanceof Error ? error.message : String(error), error);
+        }
+      }
+    }
+  }
+
+  /** Others are to be told of public addresses too; libp2p waits for a service that calls back to prove them. */
+  function confirmPublicAddresses(): void {
+    for (const address of carriers.getAddrs()) {
+      if (reachOf(`${address}`) === 'internet') told.confirmObservedAddr(address, { type: 'transport' });
+    }
+  }
+
+  async function beat(): Promise<void> {
+    while (!stopped.signal.aborted) {
+      register.beat();
+      register.closeSpare((connection) => streams.uses(connection));
+      for (const peer of register.settled()) redialer.settled(peer);
+      streams.beat();
+      redialer.beat();
+      relayClient.beat();
+      confirmPublicAddresses();
+      await book.save().catch(() => undefined);
+      await wait(BEAT_MILLISECONDS, { signal: stopped.signal }).catch(() => undefined);
+    }
+  }
+
+  return {
+    self,
+    addresses: () =>
+      toldToOthers(carriers.getAddrs().flatMap((address) => addressOfPeer(`${address}`, node.peerId.toString()) ?? [])),
+    addAddresses: (peer, addresses) => learn(toHex(peer), peerOfKey(peer), addresses),
+    open,
+    handle(protocol, limits, handler) {
+      const taken: Protocol = { limits, handler };
+      protocols.set(protocol, taken);
+      void node.handle(protocol, (stream, connection) => streams.take(stream, connection, taken), {
+        maxInboundStreams: STREAMS_PER_LINE_MAX,
+        maxOutboundStreams: STREAMS_PER_LINE_MAX,
+        runOnLimitedConnection: true,
+        force: true,
+      });
+    },
+    peers: () => register.peers(),
+    onChange: (listener) => listeners.add(listener),
+    keepConnected: (peers) => redialer.keep(peers),
+    counts: () => counters.snapshot(),
+    async [Symbol.asyncDispose]() {
+      stopped.abort();
+      await beating;
+      await node.stop();
+      await book.save().catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import type { Connection, Libp2p } from '@libp2p/interface';
+import { type Clock, fromHex, toHex } from '#core/kernel/index.ts';
+import type { CountedEvent } from '../counters.ts';
+import {
+  BEAT_MILLISECONDS,
+  LINE_SETTLED_MILLISECONDS,
+  LINES_PER_PEER_MAX,
+  SILENCE_MAX_MILLISECONDS,
+} from '../limits.ts';
+import type { ConnectedPeer } from '../ports.ts';
+import { keyOfPeer } from './peer-keys.ts';
+import type { ProvedLines } from './proved-lines.ts';
+
+export interface LineRegisterDeps {
+  readonly node: Libp2p;
+  readonly lines: ProvedLines;
+  readonly clock: Clock;
+  readonly count: (event: CountedEvent) => void;
+  readonly onConnected: (peer: string, connection: Connection) => void;
+  readonly onDisconnected: (peer: string) => void;
+}
+
+/** The lines that are up, by the key of their peer in hexadecimal. */
+export class LineRegister {
+  readonly #deps: LineRegisterDeps;
+  /** With the wall clock's time since when. */
+  readonly #lines = new Map<string, Map<Connection, number>>();
+  #lastBeat: number;
+
+  constructor(deps: LineRegisterDeps) {
+    this.#deps = deps;
+    this.#lastBeat = deps.clock.monotonic();
+    deps.node.addEventListener('connection:open', ({ detail }) => this.#opened(detail));
+    deps.node.addEventListener('connection:close', ({ detail }) => this.#closed(detail));
+  }
+
+  /** The line to take for a new stream: direct before relayed, then the one that is up longest. */
+  best(peer: string): Connection | undefined {
+    const open = [...(this.#lines.get(peer)?.keys() ?? [])].filter(({ status }) => status === 'open');
+    return open.find(({ direct }) => direct) ?? open[0];
+  }
+
+  peers(): ConnectedPeer[] {
+    return [...this.#lines].flatMap(([peer, lines]) => {
+      const line = this.best(peer);
+      if (!line) return [];
+      return {
+        peer: fromHex(peer),
+        address: line.remoteAddr.toString(),
+        direction: line.direction === 'inbound' ? 'in' : 'out',
+        isLimited: line.limits !== undefined,
+        connectedAt: lines.get(line)!,
+      } satisfies ConnectedPeer;
+    });
+  }
+
+  /** To be called about once a second: ends lines on which nothing comes any more. */
+  beat(): void {
+    const { clock, lines, count } = this.#deps;
+    const now = clock.monotonic();
+    // The time in which this process itself stood still is no silence of others; what came meanwhile is read after this.
+    const stoodStill = Math.max(0, now - this.#lastBeat - 2 * BEAT_MILLISECONDS);
+    this.#lastBeat = now;
+    for (const { connection } of this.#all()) {
+      const facts = lines.of(connection);
+      if (!facts) continue;
+      facts.heardAt += stoodStill;
+      if (now - facts.heardAt <= SILENCE_MAX_MILLISECONDS) continue;
+      count('line-silent');
+      connection.abort(new Error('Nothing came over the line any more.'));
+    }
+  }
+
+  /** The peers that have a line which has held for a while. */
+  settled(): Set<string> {
+    return new Set(this.#all().flatMap(({ peer, since }) => (this.#hasHeld(since) ? peer : [])));
+  }
+
+  /** Closes relayed lines to peers that have a direct one, once nothing uses them any more. */
+  closeSpare(isUsed: (connection: Connection) => boolean): void {
+    for (const { peer, connection, since } of this.#all()) {
+      if (connection.direct || !this.best(peer)?.direct || !this.#hasHeld(since) || isUsed(connection)) continue;
+      connection.close().catch((error: Error) => connection.abort(error));
+    }
+  }
+
+  #hasHeld(since: number): boolean {
+    return this.#deps.clock.now() - since >= LINE_SETTLED_MILLISECONDS;
+  }
+
+  #all(): { peer: string; connection: Connection; since: number }[] {
+    return [...this.#lines].flatMap(([peer, lines]) =>
+      [...lines].map(([connection, since]) => ({ peer, connection, since })),
+    );
+  }
+
+  #opened(connection: Connection): void {
+    const { clock, count, onConnected } = this.#deps;
+    const key = keyOfPeer(connection.remotePeer);
+    if (!key || connection.status !== 'open') return;
+    const peer = toHex(key);
+    const lines = this.#lines.get(peer) ?? new Map<Connection, number>();
+    if (lines.size >= LINES_PER_PEER_MAX) {
+      count('line-refused-limit');
+      connection.abort(new Error('The peer has too many lines.'));
+      return;
+    }
+    lines.set(connection, clock.now());
+    this.#lines.set(peer, lines);
+    count('line-opened');
+    onConnected(peer, connection);
+  }
+
+  #closed(connection: Connection): void {
+    const key = keyOfPeer(connection.remotePeer);
+    const peer = key && toHex(key);
+    const lines = peer === undefined ? undefined : this.#lines.get(peer);
+    if (!peer || !lines?.delete(connection)) return;
+    this.#deps.count('line-closed');
+    if (lines.size > 0) return;
+    this.#lines.delete(peer);
+    this.#deps.onDisconnected(peer);
+  }
+}

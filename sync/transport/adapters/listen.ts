@@ -1,0 +1,34 @@
+import { multiaddr } from '@multiformats/multiaddr';
+import type { Carriers } from './create-node.ts';
+
+/** Why the transport listens elsewhere than it was told to, or not at all; `instead` is where it does. */
+export interface ListenWarning {
+  readonly address: string;
+  readonly instead: string | undefined;
+  readonly cause: unknown;
+}
+
+const PORT = /\/tcp\/(?!0\b)\d+/;
+
+/** Listens on each address; on a free port where the named one is taken. */
+export async function listen(
+  carriers: Carriers,
+  addresses: readonly string[],
+  onWarning: (warning: ListenWarning) => void,
+): Promise<void> {
+  for (const address of addresses) {
+    try {
+      await carriers.listen([multiaddr(address)]);
+    } catch (cause) {
+      const onFreePort = address.replace(PORT, '/tcp/0');
+      const instead =
+        onFreePort === address
+          ? undefined
+          : await carriers.listen([multiaddr(onFreePort)]).then(
+              () => onFreePort,
+              () => undefined,
+            );
+      onWarning({ address, instead, cause });
+    }
+  }
+}

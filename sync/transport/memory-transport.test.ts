@@ -1,0 +1,21 @@
+import { blake3 } from '#sync/log/testing/fixtures.ts';
+import { nodeWait } from './adapters/node-wait.ts';
+import { createMemoryNetwork } from './memory-transport.ts';
+import type { Transport } from './ports.ts';
+import { keyOf, realClock, realRandom } from './testing/fixtures.ts';
+import { describeTransport } from './testing/transport-contract.ts';
+
+describeTransport('the memory transport', async () => {
+  const network = createMemoryNetwork({ blake3, clock: realClock, random: realRandom, wait: nodeWait });
+  const joined: Transport[] = [];
+  return {
+    async join(options) {
+      const transport = network.join(keyOf(joined.length + 1), options);
+      joined.push(transport);
+      return transport;
+    },
+    async close() {
+      for (const transport of joined) await transport[Symbol.asyncDispose]();
+    },
+  };
+});

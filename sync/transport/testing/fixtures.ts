@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock, Random } from '#core/kernel/index.ts';
+import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
+import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
+import { createLibp2pTransport, type Libp2pConfig, type Libp2pDeps } from '../adapters/libp2p-transport.ts';
+import { nodeWait } from '../adapters/node-wait.ts';
+import type { Transport } from '../ports.ts';
+
+export const realClock: Clock = { now: Date.now, monotonic: () => performance.now() };
+export const realRandom: Random = { bytes: (byteCount) => Uint8Array.from(randomBytes(byteCount)) };
+
+/** The key that a seed of nothing but this number gives. */
+export const keyOf = (seed: number): Uint8Array => ed25519.keyFromSeed(seedOf(seed)).publicKey;
+export const seedOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed);
+
+/** A real transport on loopback with the key of a seed. */
+export const openLibp2p = (
+  seed: number,
+  config: Libp2pConfig = {},
+  deps: Partial<Libp2pDeps> = {},
+): Promise<Transport> =>
+  createLibp2pTransport(
+    {
+      seed: seedOf(seed),
+      blake3,
+      clock: realClock,
+      random: realRandom,
+      wait: nodeWait,
+      store: openMemoryStore(),
+      ...deps,
+    },
+    { listen: ['/ip4/127.0.0.1/tcp/0'], ...config },
+  );

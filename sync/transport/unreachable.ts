@@ -1,0 +1,26 @@
+import { GranaryError, toHex } from '#core/kernel/index.ts';
+
+/** No line to the peer can be had now. */
+export const peerUnreachable = (peer: Uint8Array, why: string, cause?: unknown) =>
+  new GranaryError(
+    'PEER_UNREACHABLE',
+    `The device ${toHex(peer)} cannot be reached: ${why}. Check that it runs and is on a network that both can see.`,
+    { peer: toHex(peer) },
+    { cause },
+  );
+
+export const protocolUnknown = (peer: Uint8Array, protocol: string, cause?: unknown) =>
+  new GranaryError(
+    'SYNC_REFUSED',
+    `The device ${toHex(peer)} does not speak ${protocol}. Update both to one version.`,
+    { peer: toHex(peer), protocol },
+    { cause },
+  );
+
+export const streamEnded = (peer: Uint8Array, cause?: unknown) =>
+  new GranaryError(
+    'SYNC_INTERRUPTED',
+    `The stream to the device ${toHex(peer)} is closed.`,
+    { peer: toHex(peer) },
+    { cause },
+  );
