@@ -1,0 +1,19 @@
+import { concatBytes, fromHex, toUtf8 } from '#core/kernel/index.ts';
+import type { Blake3 } from '#sync/log/index.ts';
+
+const CLIENT_DOMAIN = toUtf8('granary/document-client/1');
+
+/** A log: its author's public key and its id, in hexadecimal digits. */
+export interface LogOfAuthor {
+  readonly author: string;
+  readonly logId: string;
+}
+
+/**
+ * The Yjs client id of a log: the first 53 bits of BLAKE3 over a domain, the author's key and the log's id. The key is in
+ * it because anybody may write a log of any id.
+ */
+export function clientIdOf(blake3: Blake3, { author, logId }: LogOfAuthor): number {
+  const hash = blake3(concatBytes([CLIENT_DOMAIN, fromHex(author), fromHex(logId)]));
+  return Number(new DataView(hash.buffer, hash.byteOffset).getBigUint64(0) >> 11n);
+}
