@@ -16,6 +16,8 @@ export interface OpenRequest {
   /** The leaf that must come next. */
   next: number;
   readonly askedAt: number;
+  /** Bytes of the allowance that are set aside for what has not come yet. */
+  reserved: number;
   /** What is left of it goes to another peer once this one has said where it stopped. */
   isCancelled: boolean;
   /** What is left of it went to another peer already. */

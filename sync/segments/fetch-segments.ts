@@ -1,5 +1,4 @@
-import { type AbortOptions, asGranaryError, type Clock, GranaryError, raceAbort } from '#core/kernel/index.ts';
-import type { Blake3 } from '#sync/log/index.ts';
+import { asGranaryError, GranaryError, raceAbort } from '#core/kernel/index.ts';
 import {
   byUse,
   createFetchPeer,
@@ -14,62 +13,32 @@ import {
   restOf,
   shrinkRequests,
 } from './fetch-peer.ts';
-import { type AnswerFrame, decodeAnswer, encodeSegmentFrame, type FrameFault, type RefusalReason } from './frames.ts';
+import { type AnswerFrame, decodeAnswer, encodeSegmentFrame } from './frames.ts';
+import { chooseActive } from './choose-active.ts';
+import { createDiskBudget, type DiskBudget, partialFileBytes } from './disk-budget.ts';
 import { createHashTree } from './hash-tree.ts';
-import type { FrameChannel, SealedFolder, Wait } from './ports.ts';
 import { sealedCorrupt } from './sealed-file.ts';
+import { LEAF_BYTES } from './sealed-layout.ts';
 import type { SealedName } from './sealed-segment.ts';
+import type { FetchDeps, FetchEvent, SegmentFetcher } from './segment-fetcher.ts';
+import { createTokenBucket } from './token-bucket.ts';
 import { startTransfer, type TransferTask, type Verdict } from './transfer.ts';
-import { createWanted, type Wanted, type WantedStatus } from './wanted.ts';
+import { comesBefore, createWanted, type Wanted, type WantedStatus } from './wanted.ts';
 
-/** Segments that are under way at once, the smallest first: small ones fill the link, and each costs a file. */
-export const TRANSFERS_OPEN_MAX = 16;
 /** Milliseconds after which a peer that owes something and says nothing is passed by where another one could help. */
 export const PEER_SILENCE_MS_MAX = 5000;
 const SILENCE_CHECK_MS = 1000;
+/** With an allowance of nothing there is no moment to wait for. */
+const BUDGET_CHECK_MS = 1000;
+/** Of so many requests one goes to the smallest segment, also while a person waits for larger ones. */
+const SMALL_TURN = 4;
 
-/**
- * What is counted of a peer. Of a segment that it sent wrong (`root-wrong`, `page-wrong`, `leaf-wrong`, `short`) it is not
- * asked for anything again; frames that cannot be or were not asked for end the connection.
- */
-export type FetchEvent =
-  | 'root-wrong'
-  | 'page-wrong'
-  | 'leaf-wrong'
-  | 'short'
-  | RefusalReason
-  | FrameFault['reason']
-  | 'unasked'
-  | 'silent'
-  | 'stolen'
-  | 'unneeded'
-  | 'leaf-stored';
-
-export interface FetchDeps {
-  readonly folder: SealedFolder;
-  readonly blake3: Blake3;
-  readonly clock: Clock;
-  readonly wait: Wait;
-  readonly count: (event: FetchEvent, peerId: string) => void;
-}
-
-export interface SegmentFetcher {
-  /**
-   * Resolves once the sealed file is whole and on the disk. `byteCount` is that of the opened segment, for whoever has its
-   * record. It waits for peers as long as it takes; what is there stays for the next call.
-   * Errors: `SEGMENT_CORRUPT` when the record names another size, `DISK_FULL`, `IO_FAILED`, `CANCELLED`.
-   */
-  fetch(name: SealedName, options?: AbortOptions & { readonly byteCount?: number }): Promise<void>;
-  /**
-   * Asks this peer, too, until its channel ends; an earlier channel of it is closed. A peer that did not have a segment is
-   * asked for it again.
-   */
-  addPeer(peerId: string, channel: FrameChannel): void;
-  /** All that is waited for, in the order in which it comes. */
-  status(): WantedStatus[];
-  /** Ends every transfer with `CANCELLED` and every channel. */
-  close(): Promise<void>;
-}
+const overBudget = (name: SealedName, { bytesMax }: DiskBudget) =>
+  new GranaryError(
+    'LIMIT_EXCEEDED',
+    `The sealed segment ${name} is larger than the ${bytesMax} bytes that files being received may take. Raise that limit.`,
+    { segment: name, bytesMax },
+  );
 
 const stoppedError = () => new GranaryError('CANCELLED', 'The transfers were stopped.');
 
@@ -84,6 +53,15 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
   /** Files that are being let go of: the next transfer of the segment waits for that. */
   const closing = new Map<SealedName, Promise<void>>();
   const stopped = new AbortController();
+  const bandwidth = createTokenBucket(clock, deps.budget?.bytesPerSecond ?? Number.POSITIVE_INFINITY, LEAF_BYTES);
+  const disk = createDiskBudget(deps.budget?.partialBytes ?? Number.POSITIVE_INFINITY);
+  const leftBefore = folder.listPartials().then((found) => {
+    for (const { name, byteCount } of found) disk.hold(name, byteCount);
+  });
+  leftBefore.catch(() => undefined);
+  let overDisk: ReadonlySet<Wanted> = new Set();
+  let isBudgetAwaited = false;
+  let turn = 0;
 
   const mayAsk = (peer: FetchPeer, wanted: Wanted) =>
     !wanted.excluded.has(peer.id) && !blamed.get(wanted.name)?.has(peer.id);
@@ -99,21 +77,30 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
 
   // Segments
 
-  function chooseActive(): readonly Wanted[] {
-    const chosen: Wanted[] = [];
-    for (const wanted of queue) {
-      if (chosen.length === TRANSFERS_OPEN_MAX) break;
-      if (canBeAsked(wanted)) chosen.push(wanted);
+  function renewActive(): readonly Wanted[] {
+    const choice = chooseActive(queue, canBeAsked, disk);
+    const { chosen, abandoned } = choice;
+    overDisk = choice.overDisk;
+    for (const name of abandoned) removePartial(name);
+    for (const wanted of opened) {
+      if (chosen.includes(wanted)) continue;
+      rest(wanted);
+      // Its size was learned from its root, which is all that lies there.
+      if (overDisk.has(wanted)) removePartial(wanted.name);
     }
-    for (const wanted of opened) if (!chosen.includes(wanted)) rest(wanted);
     for (const wanted of chosen) if (!wanted.transfer) start(wanted);
     return chosen;
   }
 
   function enqueue(wanted: Wanted): void {
-    const index = queue.findIndex(({ size }) => size > wanted.size);
+    const index = queue.findIndex((other) => comesBefore(wanted, other));
     queue.splice(index < 0 ? queue.length : index, 0, wanted);
     active = undefined;
+  }
+
+  function enqueueAnew(wanted: Wanted): void {
+    queue.splice(queue.indexOf(wanted), 1);
+    enqueue(wanted);
   }
 
   function start(wanted: Wanted): void {
@@ -141,14 +128,23 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
     wanted.transfer = undefined;
     opened.delete(wanted);
     for (const peer of peers) giveBackAll(peer, wanted);
-    if (!transfer) return;
-    const closed = transfer
-      .close()
+    if (transfer) letGo(name, () => transfer.close());
+  }
+
+  function letGo(name: SealedName, work: () => Promise<void>): void {
+    const done = (closing.get(name) ?? Promise.resolve())
+      .then(work)
       .catch(() => undefined)
       .then(() => {
-        if (closing.get(name) === closed) closing.delete(name);
+        if (closing.get(name) === done) closing.delete(name);
       });
-    closing.set(name, closed);
+    closing.set(name, done);
+  }
+
+  function removePartial(name: SealedName): void {
+    disk.free(name);
+    for (const wanted of opened) if (wanted.name === name) rest(wanted);
+    letGo(name, () => folder.removeLeaves(name));
   }
 
   function finish(wanted: Wanted, error?: GranaryError): void {
@@ -162,6 +158,7 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
       wanted.done.reject(error);
     } else {
       blamed.delete(wanted.name);
+      disk.free(wanted.name);
       for (const peer of peers) giveBackAll(peer, wanted);
       wanted.done.resolve();
     }
@@ -175,23 +172,57 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
   }
 
   function ask(peer: FetchPeer, wanted: Wanted): boolean {
-    const task = wanted.transfer?.next(peer.requestLeaves);
+    const leavesMax = Math.min(peer.requestLeaves, Math.floor(bandwidth.available / LEAF_BYTES));
+    if (leavesMax < 1) {
+      awaitBudget();
+      return false;
+    }
+    const task = wanted.transfer?.next(leavesMax);
     if (!task) return false;
+    const reserved = LEAF_BYTES * (task.kind === 'leaves' ? task.end - task.first : 1);
+    bandwidth.use(reserved);
     const number = peer.nextRequest++;
     const next = task.kind === 'leaves' ? task.first : 0;
-    const request = { wanted, task, next, askedAt: clock.monotonic(), isCancelled: false, isGivenBack: false };
-    peer.requests.set(number, request);
+    const askedAt = clock.monotonic();
+    peer.requests.set(number, { wanted, task, next, askedAt, reserved, isCancelled: false, isGivenBack: false });
     send(peer, encodeSegmentFrame(frameFor(number, wanted.name, task)));
     return true;
+  }
+
+  /** Asks on once there is enough of the allowance for requests that are worth their frame. */
+  function awaitBudget(): void {
+    if (isBudgetAwaited) return;
+    isBudgetAwaited = true;
+    const milliseconds = Math.min(bandwidth.waitFor(4 * LEAF_BYTES), BUDGET_CHECK_MS);
+    void deps
+      .wait(milliseconds, { signal: stopped.signal })
+      .catch(() => undefined)
+      .then(() => {
+        isBudgetAwaited = false;
+        pump();
+      });
+  }
+
+  /** Counts what came against what was set aside for it. */
+  function useBudget(request: OpenRequest, byteCount: number): void {
+    bandwidth.use(Math.max(0, byteCount - request.reserved));
+    request.reserved = Math.max(0, request.reserved - byteCount);
+  }
+
+  function end(peer: FetchPeer, number: number, request: OpenRequest): void {
+    peer.requests.delete(number);
+    bandwidth.giveBack(request.reserved);
   }
 
   /** Hands out what there is to do; called after every change. */
   function pump(): void {
     if (stopped.signal.aborted) return;
-    active ??= chooseActive();
-    const segments = active;
+    active ??= renewActive();
+    const inOrder = active;
+    const smallestFirst = [...inOrder].sort((left, right) => left.size - right.size);
+    const next = () => (turn++ % SMALL_TURN === SMALL_TURN - 1 ? smallestFirst : inOrder);
     for (const peer of [...peers].sort(byUse)) {
-      while (hasRoom(peer) && segments.some((wanted) => mayAsk(peer, wanted) && ask(peer, wanted)));
+      while (hasRoom(peer) && next().some((wanted) => mayAsk(peer, wanted) && ask(peer, wanted)));
     }
     for (const peer of peers) if (peer.requests.size === 0 && !peer.isSilent) stealFor(peer);
   }
@@ -236,7 +267,10 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
   function drop(peer: FetchPeer): void {
     if (!peers.delete(peer)) return;
     active = undefined;
-    for (const request of peer.requests.values()) giveBack(request);
+    for (const [number, request] of peer.requests) {
+      giveBack(request);
+      end(peer, number, request);
+    }
     peer.channel.close();
     pump();
   }
@@ -261,6 +295,7 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
         }
         peer.lastHeard = clock.monotonic();
         peer.isSilent = false;
+        useBudget(request, bytes.length);
         await take(peer, request, frame);
         pump();
       }
@@ -271,7 +306,7 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
 
   async function take(peer: FetchPeer, request: OpenRequest, frame: AnswerFrame): Promise<void> {
     const { wanted, task } = request;
-    if (frame.kind !== 'leaf') peer.requests.delete(frame.request);
+    if (frame.kind !== 'leaf') end(peer, frame.request, request);
     if (frame.kind === 'refused') {
       count(frame.reason, peer.id);
       wanted.excluded.add(peer.id);
@@ -312,12 +347,24 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
     const byteCount = wanted.transfer?.byteCount;
     if (byteCount === undefined || wanted.isOver) return;
     if (wanted.expectedBytes !== undefined && wanted.expectedBytes !== byteCount) {
-      finish(wanted, sealedCorrupt(wanted.name, 'its size is not the one of the record'));
-      return;
+      return finish(wanted, sealedCorrupt(wanted.name, 'its size is not the one of the record'));
     }
-    wanted.size = byteCount;
-    queue.splice(queue.indexOf(wanted), 1);
-    enqueue(wanted);
+    wanted.byteCount = byteCount;
+    if (partialFileBytes(byteCount) > disk.bytesMax) {
+      finish(wanted, overBudget(wanted.name, disk));
+      return removePartial(wanted.name);
+    }
+    if (!wanted.isPartOfWhole) wanted.size = byteCount;
+    enqueueAnew(wanted);
+  }
+
+  function waitsFor(wanted: Wanted): WantedStatus['waitsFor'] {
+    if (!canBeAsked(wanted)) return 'peer';
+    if (overDisk.has(wanted)) return 'disk';
+    if (!wanted.transfer) return 'turn';
+    if (bandwidth.available >= LEAF_BYTES) return undefined;
+    const isAskedFor = ({ requests }: FetchPeer) => requests.values().some((request) => request.wanted === wanted);
+    return [...peers].some(isAskedFor) ? undefined : 'budget';
   }
 
   /** Hands what silent peers owe to others. */
@@ -346,14 +393,19 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
   })();
 
   return {
-    async fetch(name, { byteCount, signal } = {}) {
+    async fetch(name, { urgency = 'background', signal, ...sizes } = {}) {
       const whole = await folder.open(name);
       if (whole) return whole.close();
+      await leftBefore;
       if (stopped.signal.aborted) throw stoppedError();
       let wanted = queue.find((other) => other.name === name);
       if (!wanted) {
-        wanted = createWanted(name, byteCount);
+        wanted = createWanted(name, urgency, sizes);
+        if (partialFileBytes(wanted.expectedBytes ?? 0) > disk.bytesMax) throw overBudget(name, disk);
         enqueue(wanted);
+      } else if (urgency === 'person') {
+        wanted.urgency = urgency;
+        enqueueAnew(wanted);
       }
       wanted.waiters += 1;
       pump();
@@ -380,9 +432,10 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
     status: () =>
       queue.map((wanted) => ({
         name: wanted.name,
+        urgency: wanted.urgency,
         haveBytes: wanted.transfer?.haveBytes ?? 0,
-        byteCount: wanted.transfer?.byteCount ?? wanted.expectedBytes,
-        waitsFor: canBeAsked(wanted) ? (wanted.transfer ? undefined : 'turn') : 'peer',
+        byteCount: wanted.byteCount,
+        waitsFor: waitsFor(wanted),
       })),
     async close() {
       stopped.abort();

@@ -70,7 +70,9 @@ describe('one peer', () => {
     const { fetcher, connect, fetchCounts } = createTestRequester(mine);
     const done = fetcher.fetch(name);
     await settle();
-    expect(fetcher.status()).toEqual([{ name, haveBytes: 0, byteCount: undefined, waitsFor: 'peer' }]);
+    expect(fetcher.status()).toEqual([
+      { name, urgency: 'background', haveBytes: 0, byteCount: undefined, waitsFor: 'peer' },
+    ]);
     connect('empty', createMemorySealedFolder());
     connect('closed', folder, { mayServe: () => false });
     await settle();

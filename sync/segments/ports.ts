@@ -1,7 +1,7 @@
 /** What sealing and moving segments needs from outside: a cipher, a folder, a channel to a peer, and time. */
 import type { AbortOptions, SegmentHash } from '#core/kernel/index.ts';
 import type { ByteSource } from '#core/platform/ports.ts';
-import type { SealedName } from './sealed-segment.ts';
+import type { SealedName, SealedSegment } from './sealed-segment.ts';
 
 /** ChaCha20-Poly1305 (RFC 8439) without additional data. A key has 32 bytes, a nonce 12. */
 export interface LeafCipher {
@@ -30,26 +30,45 @@ export interface Draft {
   /** What was written survives the end of the process; what survives a power loss is not known before `publish`. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /**
-   * Cuts the file to `byteCount` bytes and gives it its name: it is on the disk for good and {@link SealedFolder.open} finds
-   * it. The draft is closed.
+   * Cuts the file to `byteCount` bytes and gives it its name: it is on the disk for good, and {@link SealedFolder.open} finds
+   * it, or {@link SealedFolder.openTree} when it is a tree. The draft is closed.
    */
-  publish(name: SealedName, byteCount: number): Promise<void>;
+  publish(name: SealedName, byteCount: number, as?: 'sealed' | 'tree'): Promise<void>;
   /** Closes the file and removes it. */
   discard(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Where the sealed files of a node lie, whole ones and those being received. */
+/**
+ * Where the sealed files of a node lie, whole ones and those being received, and the trees of segments that lie opened
+ * elsewhere: a tree is a sealed file up to its first leaf.
+ */
 export interface SealedFolder {
   /** A whole file; undefined when there is none. */
   open(name: SealedName): Promise<ByteSource | undefined>;
+  /** A tree, as it lies there; undefined when there is none. */
+  openTree(name: SealedName): Promise<ByteSource | undefined>;
   /** A new file of no bytes under a name of its own, for a segment that is being sealed. */
   createDraft(): Promise<Draft>;
   /** The file of a segment that is being received, as an earlier transfer left it, or of no bytes. One holder at a time. */
   openPartial(name: SealedName): Promise<Draft>;
-  /** Removes a file, whole or in part; nothing happens when it is not there. */
+  /** All files of segments that are being received, with their size as {@link Draft.resize} made it. */
+  listPartials(): Promise<{ readonly name: SealedName; readonly byteCount: number }[]>;
+  /** Removes a file, whole or in part, and its tree; nothing happens when it is not there. */
   remove(name: SealedName): Promise<void>;
+  /** Removes a file, whole or in part, but not its tree. */
+  removeLeaves(name: SealedName): Promise<void>;
 }
+
+/**
+ * Keeps an opened segment: all of it, on the disk for good, or nothing. The pieces are the segment when they end, and
+ * anything but the segment when they throw; that error is to be passed on.
+ */
+export type StorePlain = (
+  segment: SealedSegment,
+  pieces: AsyncIterable<Uint8Array>,
+  options: AbortOptions,
+) => Promise<void>;
 
 /** One stream to one peer that carries frames whole and in order. */
 export interface FrameChannel {

@@ -4,6 +4,7 @@ import type { Blake3 } from '#sync/log/index.ts';
 import { createHashTree, encodeRootRecord } from './hash-tree.ts';
 import type { CreatePlainHasher, Draft, LeafCipher, SealedFolder } from './ports.ts';
 import { sealLeaf } from './seal-leaf.ts';
+import { sealedCorrupt } from './sealed-file.ts';
 import {
   LEAF_PLAIN_BYTES,
   leafOffset,
@@ -16,7 +17,7 @@ import {
   type SealedLayout,
   sealedLayout,
 } from './sealed-layout.ts';
-import { SEAL_KEY_BYTES, type SealedSegment } from './sealed-segment.ts';
+import { SEAL_KEY_BYTES, type SealedName, type SealedSegment } from './sealed-segment.ts';
 
 /** Leaves that are read and written at once: 256 KiB, which is where larger pieces stop being faster. */
 const BATCH_LEAVES = 16;
@@ -34,10 +35,36 @@ export interface SealDeps {
  * whatever the size. Sealing the same segment again gives another key and another name.
  * Errors: `LIMIT_EXCEEDED`, `DISK_FULL`, `IO_FAILED`, `CANCELLED`; nothing is left in the folder then.
  */
-export async function sealSegment(
-  deps: SealDeps,
+export const sealSegment = (deps: SealDeps, source: ByteSource, options: AbortOptions = {}): Promise<SealedSegment> =>
+  sealAs('sealed', deps, source, deps.random.bytes(SEAL_KEY_BYTES), options);
+
+/**
+ * Like {@link sealSegment}, for a node that keeps the segment itself: only the tree is stored, 0.2 % of the size, from which
+ * `createSealedSource` gives the sealed file. Keep the record, as recording again gives another key and another name.
+ */
+export const recordSegment = (deps: SealDeps, source: ByteSource, options: AbortOptions = {}): Promise<SealedSegment> =>
+  sealAs('tree', deps, source, deps.random.bytes(SEAL_KEY_BYTES), options);
+
+/**
+ * Stores the tree of a segment whose record is known.
+ * Errors: those of {@link sealSegment}; `SEGMENT_CORRUPT` when this is not the segment of the record.
+ */
+export async function rebuildTree(
+  deps: Omit<SealDeps, 'random'>,
   source: ByteSource,
+  { name, key }: SealedSegment,
   options: AbortOptions = {},
+): Promise<void> {
+  await sealAs('tree', deps, source, key, options, name);
+}
+
+async function sealAs(
+  kept: 'sealed' | 'tree',
+  deps: Omit<SealDeps, 'random'>,
+  source: ByteSource,
+  key: Uint8Array,
+  options: AbortOptions,
+  expected?: SealedName,
 ): Promise<SealedSegment> {
   const layout = sealedLayout(sealedByteCount(source.byteCount));
   if (!layout) {
@@ -49,7 +76,10 @@ export async function sealSegment(
   }
   const draft = await deps.folder.createDraft();
   try {
-    return await sealInto(deps, source, layout, draft, options);
+    const segment = await sealInto(deps, source, layout, key, draft, kept === 'sealed', options);
+    if (expected && segment.name !== expected) throw sealedCorrupt(expected, 'the opened segment is another one');
+    await draft.publish(segment.name, kept === 'sealed' ? layout.fileBytes : layout.leavesOffset, kept);
+    return segment;
   } catch (error) {
     await draft.discard();
     throw error;
@@ -57,15 +87,16 @@ export async function sealSegment(
 }
 
 async function sealInto(
-  { cipher, random, blake3, createHasher }: SealDeps,
+  { cipher, blake3, createHasher }: Omit<SealDeps, 'random'>,
   source: ByteSource,
   layout: SealedLayout,
+  key: Uint8Array,
   draft: Draft,
+  keepsLeaves: boolean,
   { signal }: AbortOptions,
 ): Promise<SealedSegment> {
   const tree = createHashTree(blake3);
   const hasher = await createHasher();
-  const key = random.bytes(SEAL_KEY_BYTES);
   const { leafCount } = layout;
   const pageHashes: Uint8Array[] = [];
   for (let page = 0; page < layout.pageCount; page++) {
@@ -83,7 +114,7 @@ async function sealInto(
         leafHashes.push(tree.leafHash(bytes));
         sealed.push(bytes);
       }
-      await draft.write(leafOffset(layout, first), concatBytes(sealed));
+      if (keepsLeaves) await draft.write(leafOffset(layout, first), concatBytes(sealed));
     }
     const hashes = concatBytes(leafHashes);
     pageHashes.push(tree.pageHash(hashes));
@@ -91,7 +122,5 @@ async function sealInto(
   }
   const root = encodeRootRecord(layout.byteCount, pageHashes);
   await draft.write(0, concatBytes([SEALED_MAGIC, root]));
-  const name = tree.nameOf(root);
-  await draft.publish(name, layout.fileBytes);
-  return { name, key, hash: hasher.digest(), byteCount: source.byteCount };
+  return { name: tree.nameOf(root), key, hash: hasher.digest(), byteCount: source.byteCount };
 }

@@ -1,8 +1,9 @@
-import { type AbortOptions, createMutex, throwIfAborted } from '#core/kernel/index.ts';
+import { type AbortOptions, createMutex, isGranaryError, throwIfAborted } from '#core/kernel/index.ts';
 import type { ByteSource } from '#core/platform/ports.ts';
 import { type AnswerFrame, decodeRequest, encodeSegmentFrame, type FrameFault, type RequestFrame } from './frames.ts';
 import type { FrameChannel, SealedFolder } from './ports.ts';
 import { openSealedFile, type SealedFile } from './sealed-file.ts';
+import { REQUEST_COST_BYTES, type ServeGate } from './serve-gate.ts';
 import { pageLeaves } from './sealed-layout.ts';
 import type { SealedName } from './sealed-segment.ts';
 
@@ -11,13 +12,30 @@ export const REQUESTS_WAITING_MAX = 64;
 /** Files that one peer keeps open: requests go from one segment to the next, seldom back. */
 export const SERVED_FILES_MAX = 4;
 
-/** What a server counts of one peer. The first three end the session. */
-export type ServeEvent = FrameFault['reason'] | 'flood' | 'refused' | 'failed' | 'leaf-sent';
+/**
+ * What a server counts of one peer. Frames that cannot be, `flood` (too many requests) and `busy` (too many streams) end the
+ * session. `forbidden` (by access), `missing` and `outside` (of the segment) look alike to the peer; `damaged` and `failed` are
+ * faults of this node; `delayed` is an answer that waited for the peer's allowance.
+ */
+export type ServeEvent =
+  | FrameFault['reason']
+  | 'flood'
+  | 'busy'
+  | 'forbidden'
+  | 'missing'
+  | 'outside'
+  | 'damaged'
+  | 'failed'
+  | 'delayed'
+  | 'leaf-sent';
 
 export interface ServeDeps {
-  readonly folder: SealedFolder;
+  /** A sealed folder, or `createServedSegments`. */
+  readonly folder: Pick<SealedFolder, 'open'>;
   /** Asked at every request, so that what is taken from a peer stops at once. The same answer as for a missing file. */
   readonly mayServe: (peerId: string, name: SealedName) => boolean | Promise<boolean>;
+  /** One for all peers of the node. */
+  readonly gate: ServeGate;
   readonly count: (event: ServeEvent, peerId: string) => void;
 }
 
@@ -35,17 +53,38 @@ export async function serveSegments(
   channel: FrameChannel,
   { signal }: AbortOptions = {},
 ): Promise<void> {
-  const { folder, mayServe, count } = deps;
+  const { folder, mayServe, gate } = deps;
+  const count = (event: ServeEvent) => deps.count(event, peerId);
+  const pass = gate.enter(peerId);
+  if (!pass) {
+    count('busy');
+    channel.close();
+    return;
+  }
   const inOrder = createMutex();
   const waiting = new Map<number, Waiting>();
   const files = openFiles(folder);
-  const send = (frame: AnswerFrame) => channel.send(encodeSegmentFrame(frame));
+  const ended = new AbortController();
 
-  async function answer(request: Exclude<RequestFrame, { kind: 'cancel' }>, state: Waiting): Promise<void> {
+  async function send(frame: AnswerFrame): Promise<void> {
+    const bytes = encodeSegmentFrame(frame);
+    if (await pass!.spend(bytes.length, ended)) count('delayed');
+    await channel.send(bytes);
+  }
+
+  async function find(request: NamedRequest): Promise<SealedFile | 'forbidden' | 'missing' | 'outside'> {
+    if (!(await mayServe(peerId, request.name))) return 'forbidden';
+    const file = await files.open(request.name);
+    if (!file) return 'missing';
+    return isWithin(request, file) ? file : 'outside';
+  }
+
+  async function answer(request: NamedRequest, state: Waiting): Promise<void> {
     const number = request.request;
-    const file = (await mayServe(peerId, request.name)) ? await files.open(request.name) : undefined;
-    if (!file || !isWithin(request, file)) {
-      count('refused', peerId);
+    await pass!.spend(REQUEST_COST_BYTES, ended);
+    const file = await find(request);
+    if (typeof file === 'string') {
+      count(file);
       return send({ kind: 'refused', request: number, reason: 'unavailable' });
     }
     if (request.kind === 'get-root') return send({ kind: 'root', request: number, rootRecord: await file.readRoot() });
@@ -53,15 +92,16 @@ export async function serveSegments(
       return send({ kind: 'page', request: number, leafHashes: await file.readPage(request.page) });
     }
     for (let leaf = request.first; leaf < request.first + request.count && !state.cancelled; leaf++) {
-      throwIfAborted(signal);
+      throwIfAborted(ended.signal);
       await send({ kind: 'leaf', request: number, leaf, bytes: await file.readLeaf(leaf) });
-      count('leaf-sent', peerId);
+      count('leaf-sent');
     }
     return send({ kind: 'end', request: number });
   }
 
   const close = () => {
     for (const state of waiting.values()) state.cancelled = true;
+    ended.abort();
     channel.close();
   };
   signal?.addEventListener('abort', close, { once: true });
@@ -76,16 +116,15 @@ export async function serveSegments(
         continue;
       }
       if (breach || frame.kind === 'fault' || waiting.has(frame.request)) {
-        count(breach ?? 'frame-value', peerId);
+        count(breach ?? 'frame-value');
         break;
       }
       const state = { cancelled: false };
       waiting.set(frame.request, state);
       void inOrder(() => answer(frame, state))
         .catch((error: unknown) => {
-          if (signal?.aborted) return undefined;
-          count('failed', peerId);
-          void error;
+          if (ended.signal.aborted) return undefined;
+          count(isGranaryError(error, 'SEGMENT_CORRUPT') ? 'damaged' : 'failed');
           return send({ kind: 'refused', request: frame.request, reason: 'failed' });
         })
         // The channel is gone: its frames end as well.
@@ -95,9 +134,12 @@ export async function serveSegments(
   } finally {
     signal?.removeEventListener('abort', close);
     close();
+    pass.leave();
     await inOrder(() => files.close());
   }
 }
+
+type NamedRequest = Exclude<RequestFrame, { readonly kind: 'cancel' }>;
 
 function isWithin(request: RequestFrame, { layout }: SealedFile): boolean {
   if (request.kind === 'get-page') return request.page < layout.pageCount && pageLeaves(layout, request.page) > 0;
@@ -105,7 +147,7 @@ function isWithin(request: RequestFrame, { layout }: SealedFile): boolean {
 }
 
 /** The files that one peer asked for last. */
-function openFiles(folder: SealedFolder) {
+function openFiles(folder: ServeDeps['folder']) {
   const opened = new Map<SealedName, { readonly source: ByteSource; readonly file: SealedFile }>();
   return {
     async open(name: SealedName): Promise<SealedFile | undefined> {

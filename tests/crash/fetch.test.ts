@@ -4,9 +4,11 @@ import { readdir } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { systemClock } from '#core/platform/index.ts';
 import { createNodeSealedFolder } from '#sync/segments/adapters/node-sealed-folder.ts';
+import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
 import { decodeAnswer } from '#sync/segments/frames.ts';
-import { type SealedName, serveSegments, verifySealed } from '#sync/segments/index.ts';
+import { createServeGate, type SealedName, serveSegments, verifySealed } from '#sync/segments/index.ts';
 import { resumePartial } from '#sync/segments/partial-segment.ts';
 import { LEAF_PLAIN_BYTES } from '#sync/segments/sealed-layout.ts';
 import { plainBytes, sealBytes, tree } from '#sync/segments/testing/fixtures.ts';
@@ -34,6 +36,7 @@ test(`${KILLS} kills at random bytes of a transfer: no leaf that was stored is s
   const served = createNodeSealedFolder(theirs.path);
   const { name } = await sealBytes(served, plainBytes(LEAVES * LEAF_PLAIN_BYTES));
   const folder = createNodeSealedFolder(mine.path);
+  const gate = createServeGate({ clock: systemClock, wait: nodeWait });
 
   /** Leaves that the process before this one had stored when it was killed. */
   let stored = new Set<number>();
@@ -47,7 +50,7 @@ test(`${KILLS} kills at random bytes of a transfer: no leaf that was stored is s
       await channel.send(frame);
       onBytes(frame.length);
     };
-    void serveSegments({ folder: served, mayServe: () => true, count: () => undefined }, 'victim', {
+    void serveSegments({ folder: served, mayServe: () => true, gate, count: () => undefined }, 'victim', {
       ...channel,
       send,
     });

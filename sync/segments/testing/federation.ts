@@ -1,8 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '#core/kernel/index.ts';
-import { createSegmentFetcher, type FetchEvent, type SegmentFetcher } from '../fetch-segments.ts';
+import { createSegmentFetcher } from '../fetch-segments.ts';
 import type { FrameChannel, SealedFolder, Wait } from '../ports.ts';
 import type { SealedName } from '../sealed-segment.ts';
+import type { FetchBudget, FetchEvent, SegmentFetcher } from '../segment-fetcher.ts';
+import { createServeGate } from '../serve-gate.ts';
 import { type ServeEvent, serveSegments } from '../serve-segments.ts';
 import { blake3 } from './fixtures.ts';
 import { createMemoryChannel, type OnTheWay } from './memory-channel.ts';
@@ -54,14 +56,14 @@ export interface ConnectOptions {
   readonly mayServe?: (peerId: string, name: SealedName) => boolean;
 }
 
-export function createTestRequester(folder: SealedFolder): TestRequester {
+export function createTestRequester(folder: SealedFolder, budget: FetchBudget = {}): TestRequester {
   const time = createManualTime();
   const fetchCounts: Counts = {};
   const serveCounts: Counts = {};
   const counting = (counts: Counts) => (event: FetchEvent | ServeEvent, peerId: string) => {
     counts[`${peerId} ${event}`] = (counts[`${peerId} ${event}`] ?? 0) + 1;
   };
-  const fetcher = createSegmentFetcher({ folder, blake3, ...time, count: counting(fetchCounts) });
+  const fetcher = createSegmentFetcher({ folder, blake3, budget, ...time, count: counting(fetchCounts) });
   return {
     fetcher,
     fetchCounts,
@@ -70,7 +72,8 @@ export function createTestRequester(folder: SealedFolder): TestRequester {
     connect(peerId, served, { mayServe = () => true, ...onTheWay } = {}) {
       const { requester, server } = createMemoryChannel(onTheWay);
       const count = counting(serveCounts);
-      const deps = { folder: served, mayServe, count: (event: ServeEvent) => count(event, peerId) };
+      const gate = createServeGate(time);
+      const deps = { folder: served, mayServe, gate, count: (event: ServeEvent) => count(event, peerId) };
       void serveSegments(deps, 'requester', server);
       fetcher.addPeer(peerId, requester);
       return requester;

@@ -1,9 +1,11 @@
 import { GranaryError } from '#core/kernel/index.ts';
+import type { ByteSource } from '#core/platform/ports.ts';
 import type { Draft, SealedFolder } from '../ports.ts';
+import type { SealedName } from '../sealed-segment.ts';
 
 /** A sealed folder in memory that loses what a power loss would take. */
 export interface MemorySealedFolder extends SealedFolder {
-  /** Names of all files: `<name>.sealed`, `<name>.partial`, `<number>.tmp`. */
+  /** Names of all files: `<name>.sealed`, `<name>.tree`, `<name>.partial`, `<number>.tmp`. */
   fileNames(): string[];
   /** The bytes of a file, to be looked at or damaged in place. */
   bytesOf(fileName: string): Uint8Array;
@@ -62,12 +64,12 @@ export function createMemorySealedFolder(): MemorySealedFolder {
         file.unsynced.push({ offset, before: file.bytes.slice(offset, offset + bytes.length) });
         file.bytes.set(bytes, offset);
       },
-      async publish(name, byteCount) {
+      async publish(name, byteCount, as = 'sealed') {
         assertPower();
         resize(byteCount);
         file.unsynced = [];
         files.delete(fileName);
-        files.set(`${name}.sealed`, file);
+        files.set(`${name}.${as}`, file);
       },
       async discard() {
         files.delete(fileName);
@@ -76,21 +78,36 @@ export function createMemorySealedFolder(): MemorySealedFolder {
     };
   }
 
+  async function openFile(fileName: string): Promise<ByteSource | undefined> {
+    assertPower();
+    const file = files.get(fileName);
+    return (
+      file && {
+        byteCount: file.bytes.length,
+        read: async (offset, byteCount) => readFrom(file, offset, byteCount),
+        close: async () => undefined,
+      }
+    );
+  }
+
   return {
-    async open(name) {
-      assertPower();
-      const file = files.get(`${name}.sealed`);
-      return (
-        file && {
-          byteCount: file.bytes.length,
-          read: async (offset, byteCount) => readFrom(file, offset, byteCount),
-          close: async () => undefined,
-        }
-      );
-    },
+    open: (name) => openFile(`${name}.sealed`),
+    openTree: (name) => openFile(`${name}.tree`),
     createDraft: async () => draftOf(`${draftCount++}.tmp`),
     openPartial: async (name) => draftOf(`${name}.partial`),
+    async listPartials() {
+      assertPower();
+      return [...files]
+        .filter(([fileName]) => fileName.endsWith('.partial'))
+        .map(([fileName, { bytes }]) => ({
+          name: fileName.slice(0, -'.partial'.length) as SealedName,
+          byteCount: bytes.length,
+        }));
+    },
     async remove(name) {
+      for (const suffix of ['sealed', 'partial', 'tree']) files.delete(`${name}.${suffix}`);
+    },
+    async removeLeaves(name) {
       for (const suffix of ['sealed', 'partial']) files.delete(`${name}.${suffix}`);
     },
     fileNames: () => [...files.keys()].sort(),

@@ -43,6 +43,7 @@ export function describeSealedFolder(title: string, open: () => Promise<SealedFo
       await first.resize(1000);
       await first.write(500, toUtf8('here'));
       await first.close();
+      expect(await folder.listPartials()).toEqual([{ name, byteCount: 1000 }]);
       const second = await folder.openPartial(name);
       expect(second.byteCount).toBe(1000);
       expect(await second.read(498, 8)).toEqual(Uint8Array.of(0, 0, ...toUtf8('here'), 0, 0));
@@ -51,6 +52,7 @@ export function describeSealedFolder(title: string, open: () => Promise<SealedFo
       await second.resize(504);
       expect(await second.read(500, 4)).toEqual(Uint8Array.of(...toUtf8('he'), 0, 0));
       await second.publish(name, 502);
+      expect(await folder.listPartials()).toEqual([]);
       expect(await opened.fileNames()).toEqual([`${name}.sealed`]);
     });
 
@@ -61,6 +63,25 @@ export function describeSealedFolder(title: string, open: () => Promise<SealedFo
       await draft.publish(name, 0);
       expect(await opened.fileNames()).toEqual([`${name}.partial`, `${name}.sealed`]);
       await folder.remove(name);
+      await folder.remove(name);
+      expect(await opened.fileNames()).toEqual([]);
+    });
+
+    test('a tree lies beside its file and stays when the leaves go', async () => {
+      expect(await folder.openTree(name)).toBeUndefined();
+      const draft = await folder.createDraft();
+      await draft.write(0, toUtf8('tree and more'));
+      await draft.publish(name, 4, 'tree');
+      expect(await folder.open(name)).toBeUndefined();
+      await (await folder.createDraft()).publish(name, 0);
+      await (await folder.openPartial(name)).close();
+      await folder.removeLeaves(name);
+      await folder.removeLeaves(name);
+      const tree = (await folder.openTree(name))!;
+      expect(tree.byteCount).toBe(4);
+      expect(await tree.read(0, 4)).toEqual(toUtf8('tree'));
+      await tree.close();
+      expect(await opened.fileNames()).toEqual([`${name}.tree`]);
       await folder.remove(name);
       expect(await opened.fileNames()).toEqual([]);
     });
