@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
 import { type Agreement, changedSince, makeAgreement } from './agreement.ts';
-import { AGREEMENT_PENDING_MAX, ARRIVALS_READ_MAX } from './limits.ts';
+import { AGREEMENT_LAG_MAX, AGREEMENT_PENDING_MAX, ARRIVALS_READ_MAX } from './limits.ts';
 import type { Arrival } from './ports.ts';
-import { named, openSyncNode } from './testing/sync-world.ts';
+import { openSpaceView } from './space-view.ts';
+import { meet, named, openSyncNode, SPACE } from './testing/sync-world.ts';
+import { blake3 } from '#sync/log/testing/fixtures.ts';
 
 test('remembers what is in it, and what came meanwhile', async () => {
   const node = await openSyncNode('anna');
@@ -56,4 +58,19 @@ test('says nothing of another incarnation, or after too many arrivals', async ()
   };
   expect(await changedSince(endless, agreement, tree)).toBeUndefined();
   expect(read).toBe(ARRIVALS_READ_MAX + 1);
+});
+
+test('is renewed when much arrived in other spaces, and otherwise left alone', async () => {
+  const [anna, ben] = [await openSyncNode('anna'), await openSyncNode('ben')];
+  await anna.write('anna', 'log', 'one');
+  await meet(anna, ben);
+  const arrivalOf = async () => (await anna.agreements.get(ben.id, SPACE))?.arrival;
+  for (const [elsewhere, remembered] of [
+    [AGREEMENT_LAG_MAX - 1, 1],
+    [AGREEMENT_LAG_MAX, AGREEMENT_LAG_MAX + 1],
+  ] as const) {
+    const store = { ...anna.store, lastArrival: async () => (await anna.store.lastArrival()) + elsewhere };
+    await meet({ ...anna, view: await openSpaceView({ blake3 }, SPACE, store) }, ben);
+    expect(await arrivalOf()).toBe(remembered);
+  }
 });

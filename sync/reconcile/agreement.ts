@@ -1,9 +1,10 @@
 import { equalBytes, toHex } from '#core/kernel/index.ts';
 import { AGREEMENT_PENDING_MAX, ARRIVALS_READ_MAX, LISTED_LOGS_MAX } from './limits.ts';
+import { itemCount } from './log-tip.ts';
 import type { OperationStore } from './ports.ts';
 import type { TipTree, TreeEntry } from './tip-tree.ts';
 
-/** A log and the seq it had at an agreement; -1 for a log that was not there. */
+/** A log and the seq up to which it is as it was at an agreement; -1 for a log that was not there. */
 export interface LogBefore {
   readonly author: Uint8Array;
   readonly logId: Uint8Array;
@@ -34,7 +35,8 @@ export function makeAgreement(
   const pending: LogBefore[] = [];
   for (const { tip, before } of live.tree.changesFrom(agreed)) {
     if (pending.length === AGREEMENT_PENDING_MAX) return undefined;
-    pending.push({ author: tip.author, logId: tip.logId, seqBefore: before?.seq ?? -1 });
+    const seqBefore = Math.min(before?.seq ?? -1, tip.seq);
+    pending.push({ author: tip.author, logId: tip.logId, seqBefore });
   }
   return { root: agreed.root, incarnation: store.incarnation, arrival: live.arrival, pending };
 }
@@ -58,7 +60,7 @@ export async function changedSince(
   const logs = new Map<string, LogBefore>();
   const note = (log: LogBefore) => {
     const name = toHex(log.author) + toHex(log.logId);
-    if (!logs.has(name)) logs.set(name, log);
+    if ((logs.get(name)?.seqBefore ?? Infinity) > log.seqBefore) logs.set(name, log);
   };
   for (const log of agreement.pending) note(log);
   let read = 0;
@@ -70,6 +72,6 @@ export async function changedSince(
   if (logs.size > LISTED_LOGS_MAX) return undefined;
   return [...logs.values()].flatMap(({ author, logId, seqBefore }) => {
     const entry = tree.get(author, logId);
-    return entry && entry.tip.seq > seqBefore ? [{ entry, seqBefore }] : [];
+    return entry && itemCount(entry.tip) > seqBefore + 1 ? [{ entry, seqBefore }] : [];
   });
 }

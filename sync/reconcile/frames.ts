@@ -36,7 +36,8 @@ export const CHECK_BYTES = 8;
 /** Compares two operations of one seq in one session. */
 export const TIP_CHECK_BYTES = 4;
 
-const SEQ_MAX = 0xffff_ffff;
+/** Seqs go up to 2^32 - 1; the proof of a fork is one item more. */
+const ITEMS_MAX = 2 ** 32 + 1;
 const BYTES_MAX = ROUND_OPERATIONS_MAX * OPERATION_BYTES_MAX;
 const MISSING_KINDS = Object.keys(MISSING_REASONS).length;
 
@@ -44,7 +45,8 @@ const rootCheck = fixedBytes(ROOT_CHECK_BYTES);
 const bucketSet = fixedBytes(BUCKET_COUNT / 8);
 const operationCount = number(ROUND_OPERATIONS_MAX);
 const byteCount = number(BYTES_MAX);
-const hintAndSeq = { hint: fixedBytes(HINT_BYTES), seq: number(SEQ_MAX) };
+/** `fork` is 0 for a log without one, otherwise its seq and 1. */
+const logEnd = { hint: fixedBytes(HINT_BYTES), logOperations: number(2 ** 32), fork: number(2 ** 32) };
 const ascendingHints = { most: LISTED_LOGS_MAX, order: byBytes(({ hint }: { hint: Uint8Array }) => hint) };
 
 export const FRAMES = {
@@ -67,7 +69,7 @@ export const FRAMES = {
   },
   changes: {
     type: 3,
-    body: record({ agreement: fixedBytes(CHECK_BYTES), tips: list(record(hintAndSeq), ascendingHints) }),
+    body: record({ agreement: fixedBytes(CHECK_BYTES), tips: list(record(logEnd), ascendingHints) }),
   },
   buckets: {
     type: 4,
@@ -77,7 +79,7 @@ export const FRAMES = {
     type: 5,
     body: record({
       covered: bucketSet,
-      tips: list(record({ ...hintAndSeq, check: fixedBytes(TIP_CHECK_BYTES) }), ascendingHints),
+      tips: list(record({ ...logEnd, check: fixedBytes(TIP_CHECK_BYTES) }), ascendingHints),
     }),
   },
   plan: {
@@ -85,10 +87,14 @@ export const FRAMES = {
     body: record({
       operationCount,
       byteCount,
-      wants: list(record({ index: number(LISTED_LOGS_MAX - 1), seqStart: number(SEQ_MAX) }), {
-        most: LISTED_LOGS_MAX,
-        order: (left, right) => left.index - right.index,
-      }),
+      wants: list(
+        record({
+          index: number(LISTED_LOGS_MAX - 1),
+          itemStart: number(ITEMS_MAX),
+          itemCount: number(ROUND_OPERATIONS_MAX),
+        }),
+        { most: LISTED_LOGS_MAX, order: (left, right) => left.index - right.index },
+      ),
     }),
   },
   supply: { type: 7, body: record({ operationCount, byteCount }) },

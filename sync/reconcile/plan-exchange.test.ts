@@ -3,66 +3,83 @@ import { expect, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
 import { blake3 } from '#sync/log/testing/fixtures.ts';
 import { ROUND_OPERATIONS_MAX } from './limits.ts';
-import { compareBytes, type LogTip } from './log-tip.ts';
-import { countOf, planExchange, wantedRanges } from './plan-exchange.ts';
+import { compareBytes, type LogTip, NO_OPERATION } from './log-tip.ts';
+import { type LogRange, planExchange, rangeOf } from './plan-exchange.ts';
 import { named } from './testing/sync-world.ts';
 import { HINT_BYTES, TipTree } from './tip-tree.ts';
 
-/** The tip of a log with so many operations, of which those of one seq are alike unless `branch` differs. */
-const tipOf = (log: number, count: number, branch = ''): LogTip => {
-  const seq = count - 1;
-  return { author: named('author'), logId: named(`log ${log}`), seq, operationId: named(`${log}/${seq}/${branch}`) };
+/** The tip of a log with so many operations. */
+const tipOf = (log: number, count: number, forkSeq?: number): LogTip => {
+  const operationId = count > 0 ? named(`${log}/${count}`) : NO_OPERATION;
+  return { author: named('author'), logId: named(`log ${log}`), seq: count - 1, operationId, forkSeq };
 };
-const tipCheck = (operationId: Uint8Array) => operationId.subarray(0, 4);
+const none: ReadonlyMap<string, number> = new Map();
 const treeOf = (tips: readonly LogTip[]) => TipTree.of(blake3, tips);
 const listOf = (tree: TipTree) => {
   const entries = [...tree.entries()].sort((left, right) => compareBytes(left.key, right.key));
-  const listed = entries.map(({ key, tip }) => {
-    return { hint: key.subarray(0, HINT_BYTES), seq: tip.seq, check: tipCheck(tip.operationId) };
-  });
+  const listed = entries.map(({ key, tip }) => ({
+    hint: key.subarray(0, HINT_BYTES),
+    logOperations: tip.seq + 1,
+    fork: (tip.forkSeq ?? -1) + 1,
+  }));
   return { listed, tips: entries.map(({ tip }) => tip) };
 };
 const everything = (tree: TipTree) => [...tree.entries()].map((entry) => ({ entry, seqBefore: -1 }));
+const countOf = (ranges: readonly { readonly itemCount: number }[]) =>
+  ranges.reduce((sum, range) => sum + range.itemCount, 0);
 
-test('after the plan both sides have every operation, and none went over for nothing', () => {
-  const counts = fc.array(fc.tuple(fc.nat(5), fc.nat(5)), { maxLength: 40 });
+/** So many operations of a log, and where it forks; no log is longer than its fork allows. */
+const side = fc
+  .record({ count: fc.nat(5), forkSeq: fc.option(fc.nat(5), { nil: undefined, freq: 2 }) })
+  .map(({ count, forkSeq }) => ({ count: Math.min(count, forkSeq ?? Infinity), forkSeq }));
+
+test('after the plan both sides have the same, and none went over for nothing', () => {
   fc.assert(
-    fc.property(counts, (logs) => {
-      const side = (which: 0 | 1) => logs.flatMap((both, log) => (both[which] > 0 ? [tipOf(log, both[which])] : []));
-      const [mine, theirs] = [treeOf(side(0)), treeOf(side(1))];
+    fc.property(fc.array(fc.tuple(side, side), { maxLength: 40 }), (logs) => {
+      const tipsOf = (which: 0 | 1) =>
+        logs.flatMap((both, log) => {
+          const { count, forkSeq } = both[which];
+          return count > 0 || forkSeq !== undefined ? [tipOf(log, count, forkSeq)] : [];
+        });
+      const [mine, theirs] = [treeOf(tipsOf(0)), treeOf(tipsOf(1))];
       const { listed, tips } = listOf(theirs);
-      const { pushes, wants, wantedCount } = planExchange(mine, listed, everything(mine), tipCheck);
-      const supplied = wantedRanges(tips, wants);
-      expect(supplied.reduce((sum, range) => sum + countOf(range), 0)).toBe(wantedCount);
-      const moved = (ranges: typeof pushes) =>
-        ranges.map(({ logId, seqStart, seqEnd }) => `${toHex(logId)} ${seqStart} ${seqEnd}`).sort();
-      const expected = (from: 0 | 1, to: 0 | 1) =>
-        logs
-          .flatMap((both, log) =>
-            both[from] > both[to] ? [`${toHex(named(`log ${log}`))} ${both[to]} ${both[from] - 1}`] : [],
-          )
-          .sort();
-      expect(moved(pushes)).toEqual(expected(0, 1));
-      expect(moved(supplied)).toEqual(expected(1, 0));
+      const { pushes, wants, wantedCount } = planExchange(mine, listed, everything(mine), none);
+      const supplied = wants.map(({ index, itemStart, itemCount }) => rangeOf(tips[index]!, itemStart, itemCount));
+      expect(countOf(supplied)).toBe(wantedCount);
+      const told = (ranges: readonly LogRange[]) =>
+        ranges.map(({ logId, itemStart, itemCount, withProof }) => {
+          const operationCount = itemCount - (withProof ? 1 : 0);
+          return [toHex(logId), operationCount > 0 ? itemStart : 0, operationCount, withProof].join(' ');
+        });
+      const expected = (from: 0 | 1) =>
+        logs.flatMap((both, log) => {
+          const [sender, receiver] = [both[from], both[from === 0 ? 1 : 0]];
+          const operationCount = Math.max(0, Math.min(sender.count, receiver.forkSeq ?? Infinity) - receiver.count);
+          const withProof = (sender.forkSeq ?? Infinity) < (receiver.forkSeq ?? Infinity);
+          const first = operationCount > 0 ? receiver.count : 0;
+          return operationCount > 0 || withProof
+            ? [[toHex(named(`log ${log}`)), first, operationCount, withProof].join(' ')]
+            : [];
+        });
+      expect(told(pushes).sort()).toEqual(expected(0).sort());
+      expect(told(supplied).sort()).toEqual(expected(1).sort());
     }),
   );
 });
 
-test('two operations of one seq both go over', () => {
-  const [mine, theirs] = [treeOf([tipOf(1, 4, 'this')]), treeOf([tipOf(1, 4, 'that')])];
-  const { pushes, wants } = planExchange(mine, listOf(theirs).listed, everything(mine), tipCheck);
-  expect(pushes).toMatchObject([{ seqStart: 3, seqEnd: 3 }]);
-  expect(wants).toEqual([{ index: 0, seqStart: 3 }]);
+test('where a fork is looked for, the other branch is wanted as far as the shorter one goes', () => {
+  const [mine, theirs] = [treeOf([tipOf(1, 9)]), treeOf([tipOf(1, 4)])];
+  const key = toHex([...mine.entries()][0]!.key);
+  const { pushes, wants } = planExchange(mine, listOf(theirs).listed, everything(mine), new Map([[key, 2]]));
+  expect(pushes).toEqual([]);
+  expect(wants).toEqual([{ index: 0, itemStart: 2, itemCount: 2 }]);
 });
 
 test('a round stays within its limit, both ways', () => {
   const counts = [400_000, 400_000, 400_000, 400_000];
   const full = treeOf(counts.map((count, log) => tipOf(log, count)));
   const empty = treeOf([]);
-  const { pushes } = planExchange(full, [], everything(full), tipCheck);
-  expect(pushes.reduce((sum, range) => sum + countOf(range), 0)).toBe(ROUND_OPERATIONS_MAX);
-  const { listed, tips } = listOf(full);
-  const { wants, wantedCount } = planExchange(empty, listed, [], tipCheck);
-  const supplied = wantedRanges(tips, wants).reduce((sum, range) => sum + countOf(range), 0);
-  expect([wantedCount, supplied]).toEqual([ROUND_OPERATIONS_MAX, ROUND_OPERATIONS_MAX]);
+  expect(countOf(planExchange(full, [], everything(full), none).pushes)).toBe(ROUND_OPERATIONS_MAX);
+  const { wants, wantedCount } = planExchange(empty, listOf(full).listed, [], none);
+  expect([wantedCount, countOf(wants)]).toEqual([ROUND_OPERATIONS_MAX, ROUND_OPERATIONS_MAX]);
 });

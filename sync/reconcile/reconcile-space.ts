@@ -4,14 +4,16 @@
  * when there is none, or the roots still differ, hashes of buckets say which tips to list.
  */
 import { equalBytes } from '#core/kernel/index.ts';
+import type { Blake3 } from '#sync/log/index.ts';
 import { changedSince, type ChangedLog, makeAgreement } from './agreement.ts';
 import { decodeBucketSet, encodeBucketSet } from './bucket-set.ts';
+import { ForkSearch } from './find-forks.ts';
 import type { FrameBody } from './frames.ts';
-import { LISTED_LOGS_MAX, SESSION_ROUNDS_MAX } from './limits.ts';
-import { compareBytes } from './log-tip.ts';
+import { AGREEMENT_LAG_MAX, LISTED_LOGS_MAX, ROUND_OPERATIONS_MAX, SESSION_ROUNDS_MAX } from './limits.ts';
+import { compareBytes, itemCount } from './log-tip.ts';
 import type { PeerConnection } from './peer-connection.ts';
-import { type ListedTip, planExchange, wantedRanges } from './plan-exchange.ts';
-import type { AgreementStore } from './ports.ts';
+import { type ListedTip, type LogRange, planExchange, rangeOf } from './plan-exchange.ts';
+import type { AgreementStore, OperationStore } from './ports.ts';
 import { addMissing, listMissing, type MissingCounts, type ProgressMeter } from './progress.ts';
 import { type MissingReason, refuse } from './refusal.ts';
 import type { SessionKeys, SessionRole } from './session-keys.ts';
@@ -19,6 +21,7 @@ import type { SpaceView } from './space-view.ts';
 import { BUCKET_COUNT, HINT_BYTES, type TipTree, type TreeEntry } from './tip-tree.ts';
 import {
   measureRanges,
+  newReceipts,
   type ReceiveDeps,
   type Receipts,
   receiveOperations,
@@ -26,6 +29,7 @@ import {
 } from './transfer-operations.ts';
 
 export interface SpaceExchangeDeps {
+  readonly blake3: Blake3;
   readonly connection: PeerConnection;
   readonly keys: SessionKeys;
   readonly role: SessionRole;
@@ -54,8 +58,10 @@ export interface SpaceExchange {
 /** Remembers that both sides have what `tree` holds. */
 export async function recordAgreement(deps: SpaceExchangeDeps, { view, tree }: SpaceExchange): Promise<void> {
   const known = await deps.agreements.get(deps.peerId, view.spaceId);
-  if (known && equalBytes(known.root, tree.root) && equalBytes(known.incarnation, view.store.incarnation)) return;
-  const agreement = makeAgreement(view.store, tree, view.snapshot());
+  const live = view.snapshot();
+  const isSame = known && equalBytes(known.root, tree.root) && equalBytes(known.incarnation, view.store.incarnation);
+  if (isSame && live.arrival - known.arrival < AGREEMENT_LAG_MAX) return;
+  const agreement = makeAgreement(view.store, tree, live);
   if (agreement) await deps.agreements.put(deps.peerId, view.spaceId, agreement);
 }
 
@@ -67,7 +73,8 @@ export async function reconcileSpace(deps: SpaceExchangeDeps, exchange: SpaceExc
   const otherRole: SessionRole = role === 'initiator' ? 'responder' : 'initiator';
   const tipCheck = (operationId: Uint8Array) => keys.tipCheck(spaceId, operationId);
   const bucketCheck = (bucket: number) => keys.bucketCheck(spaceId, tree.bucketHash(bucket));
-  const receiving: ReceiveDeps = { connection, view, tree, meter };
+  const forks = new ForkSearch(deps.blake3);
+  const receiving: ReceiveDeps = { connection, view, tree, meter, onFork: (tip) => forks.note(tip) };
   const missingHere = new Map<MissingReason, number>();
   const missingThere = new Map<MissingReason, number>();
   let rounds = 0;
@@ -87,7 +94,7 @@ export async function reconcileSpace(deps: SpaceExchangeDeps, exchange: SpaceExc
     );
     await connection.send('changes', {
       agreement: keys.agreementCheck(spaceId, root),
-      tips: entries.map(({ key, tip }) => ({ hint: key.subarray(0, HINT_BYTES), seq: tip.seq })),
+      tips: entries.map(listTip),
     });
     const answer = await connection.receive('plan', 'buckets');
     return answer.name === 'plan' ? serve(answer.body, entries, true) : listBuckets(answer.body);
@@ -126,11 +133,7 @@ export async function reconcileSpace(deps: SpaceExchangeDeps, exchange: SpaceExc
     }
     await connection.send('tips', {
       covered: encodeBucketSet(covered),
-      tips: entries.map(({ key, tip }) => ({
-        hint: key.subarray(0, HINT_BYTES),
-        seq: tip.seq,
-        check: tipCheck(tip.operationId),
-      })),
+      tips: entries.map((entry) => ({ ...listTip(entry), check: tipCheck(entry.tip.operationId) })),
     });
     return serve((await connection.receive('plan')).body, entries, false);
   }
@@ -141,12 +144,13 @@ export async function reconcileSpace(deps: SpaceExchangeDeps, exchange: SpaceExc
     scope: Iterable<ChangedLog>,
     byAgreement: boolean,
   ): Promise<SpaceReport> {
-    const receipts = { storedCount: 0, missing: new Map<MissingReason, number>() };
-    const { pushes, wants, wantedCount } = planExchange(tree, listed, scope, tipCheck);
+    const receipts = newReceipts();
+    const forkStarts = await forks.starts(store, tree, listed, tipCheck);
+    const { pushes, wants, wantedCount } = planExchange(tree, listed, scope, forkStarts);
     const announced = await measureRanges(store, pushes);
     meter.expect(announced);
     await connection.send('plan', { ...announced, wants });
-    await sendOperations(connection, store, pushes);
+    await sendOperations(connection, store, byRank(store, pushes), announced);
     const supply = (await connection.receive('supply')).body;
     if (supply.operationCount > wantedCount) throw refuse('announcement-too-large', 'it sends more than was asked for');
     meter.expect(supply);
@@ -163,17 +167,22 @@ export async function reconcileSpace(deps: SpaceExchangeDeps, exchange: SpaceExc
     byAgreement: boolean,
   ): Promise<SpaceReport> {
     const listed = entries.map(({ tip }) => tip);
-    if (planned.wants.some(({ index, seqStart }) => !(seqStart <= (listed[index]?.seq ?? -1)))) {
-      throw refuse('want-outside-list', 'it asked for operations that were not listed');
-    }
-    const receipts = { storedCount: 0, missing: new Map<MissingReason, number>() };
-    const ranges = wantedRanges(listed, planned.wants);
+    const ranges = planned.wants.map(({ index, itemStart, itemCount: count }) => {
+      const tip = listed[index];
+      if (!tip || count === 0 || itemStart + count > itemCount(tip)) {
+        throw refuse('want-outside-list', 'it asked for operations that were not listed');
+      }
+      return rangeOf(tip, itemStart, count);
+    });
+    const wantedCount = ranges.reduce((sum, range) => sum + range.itemCount, 0);
+    if (wantedCount > ROUND_OPERATIONS_MAX) throw refuse('number-too-large', 'it asked for too much in one round');
+    const receipts = newReceipts();
     const supply = await measureRanges(store, ranges);
     meter.expect(planned);
     meter.expect(supply);
     await connection.send('supply', supply);
     await receiveOperations(receiving, planned, receipts);
-    await sendOperations(connection, store, ranges);
+    await sendOperations(connection, store, byRank(store, ranges), supply);
     await sendDone(receipts);
     const done = (await connection.receive('done')).body;
     return (await endRound(receipts, done, byAgreement)) ?? listBuckets((await connection.receive('buckets')).body);
@@ -195,14 +204,28 @@ export async function reconcileSpace(deps: SpaceExchangeDeps, exchange: SpaceExc
     for (const [reason, count] of here.missing) addMissing(missingHere, reason, count);
     for (const { reason, operationCount } of there.missing) addMissing(missingThere, reason, operationCount);
     const equal = equalBytes(there.root, keys.closingCheck(otherRole, spaceId, tree.root));
-    // What was refused once would be refused again; the next session tries it.
-    const clean = here.missing.size === 0 && there.missing.length === 0;
-    const worthwhile = byAgreement || (clean && here.storedCount + there.storedCount > 0);
+    // What was refused once would be refused again, and the next session tries it; but a fork may lie deeper.
+    const reasons = [...here.missing.keys(), ...there.missing.map(({ reason }) => reason)];
+    const moved = here.storedCount + there.storedCount + reasons.length > 0;
+    const worthwhile = byAgreement || (moved && reasons.every((reason) => reason === 'fork'));
     if (!equal && worthwhile && rounds < SESSION_ROUNDS_MAX) return undefined;
     if (equal) await recordAgreement(deps, exchange);
     return { spaceId, equal, missingHere, missingThere };
   }
 }
+
+const listTip = ({ key, tip }: TreeEntry) => ({
+  hint: key.subarray(0, HINT_BYTES),
+  logOperations: tip.seq + 1,
+  fork: (tip.forkSeq ?? -1) + 1,
+});
+
+/** The order in which the store wants its logs sent. */
+const byRank = (store: OperationStore, ranges: readonly LogRange[]): readonly LogRange[] =>
+  ranges
+    .map((range) => ({ range, rank: store.rank(range.author, range.logId) }))
+    .sort((left, right) => left.rank - right.rank)
+    .map(({ range }) => range);
 
 /** Of logs with one hint the first. */
 const distinctHints = (entries: readonly TreeEntry[]): readonly TreeEntry[] =>

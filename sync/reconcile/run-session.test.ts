@@ -33,6 +33,7 @@ function recordFrames() {
 
 const expectEqual = (left: SyncNode, right: SyncNode) => {
   expect(left.store.operationIds()).toEqual(right.store.operationIds());
+  expect(left.store.forks()).toEqual(right.store.forks());
   expect(left.view.root).toEqual(right.view.root);
 };
 
@@ -181,7 +182,7 @@ describe('a session', () => {
     await writeLogs(anna, 'anna', 5);
     const disturb = (bytes: Uint8Array) => {
       const frame = decodeFrame(bytes);
-      if (frame.name === 'operations') for (const each of frame.body.operations) void ben.view.append(each.slice());
+      if (frame.name === 'operations') void ben.view.append(frame.body.operations.map((each) => each.slice()));
       return [bytes];
     };
     const { initiator, responder } = await meet(anna, ben, { disturb });
@@ -257,7 +258,8 @@ describe('a session', () => {
       view: {
         ...anna.view,
         snapshot: anna.view.snapshot,
-        append: async () => ({ outcome: 'refused', reason: 'quota' }) as const,
+        append: async (operations: readonly Uint8Array[]) =>
+          operations.map(() => ({ outcome: 'refused', reason: 'quota' }) as const),
       },
     };
     const { initiator, responder } = await meet(refusing, ben);
@@ -273,9 +275,12 @@ describe('a session', () => {
     await anna.write('cloned', 'diary', 'one', 'this');
     await ben.write('cloned', 'diary', 'one', 'that');
     const { initiator, responder } = await meet(anna, ben);
-    expect(initiator.spaces).toMatchObject([{ missingHere: new Map([['fork', 1]]) }]);
-    expect(responder.spaces).toMatchObject([{ missingHere: new Map([['fork', 1]]) }]);
-    expect(anna.view.root).toEqual(ben.view.root);
+    // One side gets an operation that contradicts its own, the other the proof.
+    const missing = [initiator, responder].map(({ spaces }) => spaces[0]?.missingHere.get('fork') ?? 0);
+    expect(missing.toSorted()).toEqual([0, 1]);
+    expect(initiator.spaces).toMatchObject([{ equal: true }]);
+    expectEqual(anna, ben);
+    expect(anna.store.forks()).toHaveLength(1);
     expect((await meet(anna, ben)).roundTrips).toBe(1);
   });
 
@@ -295,7 +300,7 @@ describe('several spaces', () => {
     const store = openMemoryOperationStore(blake3, named(`${space} of a node`));
     const view = await openSpaceView({ blake3 }, named(space), store);
     const place = { author: `author of ${body}`, log: space, seq: 0, backlink: undefined };
-    if (body) await view.append(makeOperation(place, body));
+    if (body) await view.append([makeOperation(place, body)]);
     return view;
   };
 

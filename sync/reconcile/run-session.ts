@@ -70,7 +70,15 @@ export async function runSession(
   try {
     throwIfAborted(signal);
     const { keys, common } = await (session.role === 'initiator' ? sayHello : answerHello)(deps, session, connection);
-    const exchangeDeps = { connection, keys, role: session.role, peerId, agreements: deps.agreements, meter };
+    const exchangeDeps = {
+      blake3: deps.blake3,
+      connection,
+      keys,
+      role: session.role,
+      peerId,
+      agreements: deps.agreements,
+      meter,
+    };
     for (const { exchange, equal } of common) {
       if (!equal) spaces.push(await reconcileSpace(exchangeDeps, exchange));
       else {
@@ -100,16 +108,20 @@ interface Opening {
   readonly common: readonly { readonly exchange: SpaceExchange; readonly equal: boolean }[];
 }
 
-const openExchange = (view: SpaceView): SpaceExchange => ({ view, tree: view.snapshot().tree });
+async function openExchange(view: SpaceView): Promise<SpaceExchange> {
+  await view.refresh();
+  return { view, tree: view.snapshot().tree };
+}
 
 async function sayHello(deps: SessionDeps, session: Session, connection: PeerConnection): Promise<Opening> {
   const nonce = deps.random.bytes(NONCE_BYTES);
   const keys = createSessionKeys(deps.blake3, nonce, session.binding);
-  const offers = session.views.map((view) => {
-    const exchange = openExchange(view);
+  const offers = [];
+  for (const view of session.views) {
+    const exchange = await openExchange(view);
     const root = keys.rootCheck('initiator', view.spaceId, exchange.tree.root);
-    return { tag: keys.tag(view.spaceId), root, exchange };
-  });
+    offers.push({ tag: keys.tag(view.spaceId), root, exchange });
+  }
   const spaces = [...offers, ...blanks(deps.random, offers.length)].sort((left, right) =>
     compareBytes(left.tag, right.tag),
   );
@@ -147,7 +159,7 @@ async function answerHello(deps: SessionDeps, session: Session, connection: Peer
       verdicts.push('unknown');
       continue;
     }
-    const exchange = openExchange(view);
+    const exchange = await openExchange(view);
     const equal = equalBytes(root, keys.rootCheck('initiator', view.spaceId, exchange.tree.root));
     if (equal) roots.push(keys.rootCheck('responder', view.spaceId, exchange.tree.root));
     verdicts.push(equal ? 'equal' : 'differs');

@@ -8,13 +8,14 @@ import { BUCKET_COUNT, TipTree } from './tip-tree.ts';
 
 const logs = fc.record({ author: fc.nat(3), log: fc.nat(200) });
 const tips = fc
-  .uniqueArray(fc.tuple(logs, fc.nat(9), fc.nat(3)), {
+  .uniqueArray(fc.tuple(logs, fc.nat(9), fc.nat(3), fc.constantFrom(undefined, 10, 11)), {
     selector: ([{ author, log }]) => `${author}/${log}`,
     maxLength: 60,
   })
   .map((items) =>
-    items.map(([{ author, log }, seq, id]): LogTip => {
-      return { author: named(`author ${author}`), logId: named(`log ${log}`), seq, operationId: named(`id ${id}`) };
+    items.map(([{ author, log }, seq, id, forkSeq]): LogTip => {
+      const name = { author: named(`author ${author}`), logId: named(`log ${log}`) };
+      return { ...name, seq, operationId: named(`id ${id}`), forkSeq };
     }),
   );
 const rootOf = (some: Iterable<LogTip>) => toHex(TipTree.of(blake3, some).root);
@@ -46,20 +47,24 @@ describe('the root', () => {
     fc.assert(
       fc.property(tips, tips, (left, right) => {
         const set = (some: readonly LogTip[]) =>
-          some.map((tip) => [tip.author, tip.logId, tip.operationId].map(toHex).join() + tip.seq).sort();
+          some
+            .map((tip) => [tip.author, tip.logId, tip.operationId].map(toHex).join() + `${tip.seq} ${tip.forkSeq}`)
+            .sort();
         expect(rootOf(left) === rootOf(right)).toBe(JSON.stringify(set(left)) === JSON.stringify(set(right)));
       }),
     );
   });
 
   test('follows every part of a tip', () => {
-    const tip: LogTip = { author: named('a'), logId: named('l'), seq: 3, operationId: named('o') };
+    const tip: LogTip = { author: named('a'), logId: named('l'), seq: 3, operationId: named('o'), forkSeq: 4 };
     const others = [
       { ...tip, author: named('b') },
       { ...tip, logId: named('m') },
       { ...tip, author: tip.logId, logId: tip.author },
       { ...tip, seq: 4 },
       { ...tip, operationId: named('p') },
+      { ...tip, forkSeq: 5 },
+      { ...tip, forkSeq: undefined },
     ];
     const roots = [[], [tip], ...others.map((other) => [other]), ...others.map((other) => [tip, other])].map(rootOf);
     // A changed tip takes the place of the one before only through `set`; here both stand, as they would for two logs.
@@ -90,7 +95,7 @@ test('a copy goes its own way, and what differs is found by buckets', () => {
 
 test('logs are found by the start of their key', () => {
   const some = Array.from({ length: 2000 }, (_, i): LogTip => {
-    return { author: named('a'), logId: named(`log ${i}`), seq: i, operationId: named('o') };
+    return { author: named('a'), logId: named(`log ${i}`), seq: i, operationId: named('o'), forkSeq: undefined };
   });
   const tree = TipTree.of(blake3, some);
   for (const tip of some) {

@@ -13,8 +13,8 @@ export const BUCKET_COUNT = 256;
 export const HINT_BYTES = 8;
 
 const HASH_BYTES = 32;
-const SEQ_BYTES = 4;
-const LEAF_BYTES = HASH_BYTES + SEQ_BYTES + HASH_BYTES;
+const COUNT_BYTES = 8;
+const LEAF_BYTES = HASH_BYTES + 2 * COUNT_BYTES + HASH_BYTES;
 const BUCKET_DOMAIN = toUtf8('granary sync v1 bucket\0');
 const ROOT_DOMAIN = toUtf8('granary sync v1 root\0');
 const EMPTY_HASH = new Uint8Array(HASH_BYTES);
@@ -103,10 +103,12 @@ export class TipTree {
     this.#replace(key[0]!, this.bucket(key[0]!).toSpliced(at, entry ? 1 : 0, { key, tip }));
   }
 
-  /** As `set`, unless the log is as far already. */
+  /** Takes in that the log goes as far as `tip`, or ends by an earlier fork; what is known to be further stays. */
   advance(tip: LogTip): void {
-    const known = this.get(tip.author, tip.logId);
-    if (!known || known.tip.seq < tip.seq) this.set(tip);
+    const known = this.get(tip.author, tip.logId)?.tip;
+    const forkSeq = known?.forkSeq;
+    if ((tip.forkSeq ?? Infinity) < (forkSeq ?? Infinity)) this.set(tip);
+    else if (!known || known.seq < tip.seq) this.set({ ...tip, forkSeq });
   }
 
   delete(author: Uint8Array, logId: Uint8Array): void {
@@ -121,7 +123,7 @@ export class TipTree {
       if (this.#buckets[index] === other.#buckets[index]) continue;
       for (const { key, tip } of this.bucket(index)) {
         const before = other.#find(key).entry?.tip;
-        if (before?.seq !== tip.seq || compareBytes(before.operationId, tip.operationId) !== 0) yield { tip, before };
+        if (!before || !isSameTip(before, tip)) yield { tip, before };
       }
     }
   }
@@ -138,6 +140,9 @@ export class TipTree {
     this.#root = undefined;
   }
 }
+
+const isSameTip = (left: LogTip, right: LogTip): boolean =>
+  left.seq === right.seq && left.forkSeq === right.forkSeq && compareBytes(left.operationId, right.operationId) === 0;
 
 /** The place of the first entry whose key is not before `key`. */
 function lowerBound(entries: readonly TreeEntry[], key: Uint8Array): number {
@@ -158,8 +163,9 @@ function encodeBucket(entries: readonly TreeEntry[]): Uint8Array {
   let offset = BUCKET_DOMAIN.length;
   for (const { key, tip } of entries) {
     bytes.set(key, offset);
-    view.setUint32(offset + HASH_BYTES, tip.seq);
-    bytes.set(tip.operationId, offset + HASH_BYTES + SEQ_BYTES);
+    view.setBigUint64(offset + HASH_BYTES, BigInt(tip.seq + 1));
+    view.setBigUint64(offset + HASH_BYTES + COUNT_BYTES, BigInt((tip.forkSeq ?? -1) + 1));
+    bytes.set(tip.operationId, offset + HASH_BYTES + 2 * COUNT_BYTES);
     offset += LEAF_BYTES;
   }
   return bytes;

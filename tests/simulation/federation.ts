@@ -1,20 +1,28 @@
 /**
- * A federation in one process, from one seed: nodes write, meet in pairs, lose frames, lines and power, and are parted
- * from each other; then all is well again, and they must come to agree. Nodes 0 and 1 never meet.
+ * A federation in one process, from one seed: nodes write, meet in pairs, lose frames, lines and power, come back from
+ * backups, share a key with a clone, and are parted from each other; then the partitions end, and they must come to
+ * agree. Nodes 0 and 1 never meet; nodes 1 and 2 have one key.
  */
 import { GranaryError, toHex, type Random } from '#core/kernel/index.ts';
 import { blake3 } from '#sync/log/testing/fixtures.ts';
-import { type AgreementStore, type OperationStore, TipTree } from '#sync/reconcile/index.ts';
+import { runSession, TipTree } from '#sync/reconcile/index.ts';
 import { createMemoryLine } from '#sync/reconcile/testing/memory-channel.ts';
-import { createMemoryAgreements, openMemoryOperationStore } from '#sync/reconcile/testing/memory-stores.ts';
-import { named, openSyncNode, runSide, type SyncNode } from '#sync/reconcile/testing/sync-world.ts';
+import { SYNC_BINDING } from '#sync/reconcile/testing/sync-world.ts';
 import { createDice, type Dice } from '#tests/fuzz/dice.ts';
+import { createMemoryDevice } from './memory-device.ts';
+import { type Contents, isLost, PowerLoss, type SimulatedDevice, type Written } from './simulated-device.ts';
+
+/** Every node calls another one so often. */
+export const CALL_INTERVAL_SECONDS = 5;
 
 export interface FederationOptions {
-  /** At least 3. */
+  /** At least 4. */
   readonly nodeCount: number;
   /** Rounds in which everything can happen. */
   readonly troubledRounds: number;
+  /** The share of sessions whose line breaks also after the partitions have ended. Default 0. */
+  readonly lossWhileHealing?: number;
+  readonly createDevice?: (name: string, key: string) => Promise<SimulatedDevice>;
 }
 
 export interface FederationFigures {
@@ -25,24 +33,21 @@ export interface FederationFigures {
   refused: number;
   stalled: number;
   crashes: number;
-  /** Rounds without trouble until all roots were equal. */
+  restores: number;
+  forks: number;
+  /** Rounds after the partitions until all roots were equal. */
   healingRounds: number;
 }
 
 interface Member {
-  readonly name: string;
-  readonly disk: ReturnType<typeof openMemoryOperationStore>;
-  agreements: AgreementStore;
-  node: SyncNode;
-  /** Appends until the power goes; Infinity on a good day. */
-  appendsLeft: number;
+  readonly device: SimulatedDevice;
   group: number;
+  restore: (() => Promise<void>) | undefined;
 }
-
-class PowerLoss extends Error {}
 
 /** Runs one federation to its end. Throws an Error that names the seed when the nodes do not come to agree. */
 export async function simulateFederation(seed: number, options: FederationOptions): Promise<FederationFigures> {
+  const { nodeCount, troubledRounds, lossWhileHealing = 0, createDevice = createMemoryDevice } = options;
   const dice = createDice(seed);
   const random: Random = { bytes: (count) => Uint8Array.from({ length: count }, () => dice.below(256)) };
   const figures: FederationFigures = {
@@ -53,33 +58,38 @@ export async function simulateFederation(seed: number, options: FederationOption
     refused: 0,
     stalled: 0,
     crashes: 0,
+    restores: 0,
+    forks: 0,
     healingRounds: 0,
   };
   const members: Member[] = [];
-  for (let i = 0; i < options.nodeCount; i++) members.push(await createMember(`node ${i}`));
-  const written = new Set<string>();
-  const fail = (text: string) => new Error(`Seed ${seed} with ${options.nodeCount} nodes: ${text}.`);
+  for (let i = 0; i < nodeCount; i++) {
+    const device = await createDevice(`node ${i}`, `key ${i === 2 ? 1 : i}`);
+    members.push({ device, group: 0, restore: undefined });
+  }
+  let written: Written[] = [];
+  const fail = (text: string) => new Error(`Seed ${seed} with ${nodeCount} nodes: ${text}.`);
 
-  for (let round = 0; round < options.troubledRounds; round++) {
+  for (let round = 0; round < troubledRounds; round++) {
     if (dice.chance(0.3)) for (const member of members) member.group = dice.below(3);
-    for (const member of members) if (dice.chance(0.5)) await writeSome(dice, member, written);
-    for (const member of members) if (dice.chance(0.1)) member.appendsLeft = dice.below(6);
+    for (const { device } of members) if (dice.chance(0.5)) await writeSome(device);
+    for (const { device } of members) if (dice.chance(0.1)) device.powerLeft = dice.below(6);
     await meetInPairs((left, right) => left.group === right.group, true);
+    for (const member of members) await maybeRestore(member);
+    for (const { device } of members) if (dice.chance(0.3)) await device.settle();
     await checkRoots();
   }
 
-  const roundsMax = 10 + 4 * options.nodeCount;
-  while (new Set(members.map(({ node }) => toHex(node.view.root))).size > 1) {
+  const roundsMax = 20 + 4 * nodeCount;
+  while (new Set(members.map(({ device }) => toHex(device.view.root))).size > 1) {
     figures.healingRounds += 1;
-    if (figures.healingRounds > roundsMax) throw fail(`no agreement after ${roundsMax} rounds without trouble`);
+    if (figures.healingRounds > roundsMax) throw fail(`no agreement ${roundsMax} rounds after the partitions`);
+    for (const { device } of members) await device.settle();
     await meetInPairs(() => true, false);
     await checkRoots();
   }
-  figures.operations = written.size;
-  for (const { name, disk } of members) {
-    const held = new Set(disk.operationIds());
-    for (const id of written) if (!held.has(id)) throw fail(`${name} lacks operation ${id}`);
-  }
+  figures.operations = written.length;
+  await checkContents();
   return figures;
 
   /** Each node calls another one; all sessions of a round run at once. */
@@ -88,112 +98,127 @@ export async function simulateFederation(seed: number, options: FederationOption
       const others = members.filter(
         (other, j) => other !== caller && Math.min(i, j) + Math.max(i, j) !== 1 && mayMeet(caller, other),
       );
-      return others.length > 0 ? [{ caller, callee: dice.pick(others) }] : [];
+      return others.length > 0 ? [{ caller: caller.device, callee: dice.pick(others).device }] : [];
     });
     await Promise.all(calls.map(({ caller, callee }) => meet(caller, callee, troubled)));
-    for (const member of members) if (member.appendsLeft < Infinity) await restart(dice, member, figures);
+    for (const { device } of members) {
+      if (device.powerLeft === Infinity) continue;
+      figures.crashes += 1;
+      await device.boot({ forgetsAgreements: dice.chance(0.3) });
+    }
   }
 
-  async function meet(caller: Member, callee: Member, troubled: boolean): Promise<void> {
-    const before = new Set([...caller.disk.operationIds(), ...callee.disk.operationIds()]);
-    const [near, far] = createMemoryLine(troubled ? { disturb: troubles(dice) } : {});
+  async function meet(caller: SimulatedDevice, callee: SimulatedDevice, troubled: boolean): Promise<void> {
+    const known = await Promise.all([caller, callee].map(inspect));
+    const before = written.filter(({ id }) => known.some((contents) => contents?.ids.has(id)));
+    const breaks = !troubled && dice.chance(lossWhileHealing);
+    const [near, far] = createMemoryLine({
+      disturb: troubled ? troubles(dice) : breaks ? breakAfter(dice.below(6)) : (frame) => [frame],
+    });
     const timeout = new AbortController();
-    const options = { random, signal: timeout.signal };
-    const sides = Promise.allSettled([
-      runSide(caller.node, callee.node.id, 'initiator', near, options),
-      runSide(callee.node, caller.node.id, 'responder', far, options),
-    ]);
+    const side = (device: SimulatedDevice, other: SimulatedDevice, role: 'initiator' | 'responder') =>
+      runSession(
+        { blake3, random, agreements: device.agreements },
+        {
+          role,
+          channel: role === 'initiator' ? near : far,
+          peerId: other.id,
+          binding: SYNC_BINDING,
+          views: [device.view],
+        },
+        { signal: timeout.signal },
+      );
+    const sides = Promise.allSettled([side(caller, callee, 'initiator'), side(callee, caller, 'responder')]);
     const stalled = whenNothingMoves().then(() => timeout.abort());
     figures.sessions += 1;
-    const equal: boolean[] = [];
-    for (const side of await sides) {
-      if (side.status === 'fulfilled') {
-        const { end, spaces } = side.value;
+    let agreed = false;
+    for (const result of await sides) {
+      if (result.status === 'fulfilled') {
+        const { end, spaces } = result.value;
+        agreed ||= end === 'complete' && spaces.length === 1 && spaces[0]!.equal;
         if (end === 'complete') figures.complete += 1;
         else if (end === 'interrupted') figures.interrupted += 1;
         else figures.refused += 1;
-        if (!troubled && end !== 'complete') throw fail(`a session without trouble ended as ${end}`);
-        equal.push(end === 'complete' && spaces.length === 1 && spaces[0]!.equal);
-      } else if (side.reason instanceof GranaryError && side.reason.code === 'CANCELLED') {
+        const mayEnd = troubled || end === 'complete' || end === 'interrupted';
+        if (!mayEnd) throw fail(`a session without trouble ended as ${end}: ${result.value.refusal}`);
+      } else if (result.reason instanceof GranaryError && result.reason.code === 'CANCELLED') {
         figures.stalled += 1;
         if (!troubled) throw fail('a session without trouble stalled');
-      } else if (!(side.reason instanceof PowerLoss)) throw side.reason;
+      } else if (!(result.reason instanceof PowerLoss)) throw result.reason;
     }
     await stalled;
     // Each side may be the only one to know that it is done; what one of them says must be true of both.
-    if (!equal.includes(true)) return;
-    for (const { name, disk } of [caller, callee]) {
-      const held = new Set(disk.operationIds());
-      for (const id of before) if (!held.has(id)) throw fail(`${name} agreed and lacks operation ${id}`);
+    if (!agreed) return;
+    for (const device of [caller, callee]) {
+      const contents = await inspect(device);
+      const lost = contents && before.find((operation) => isLost(operation, contents));
+      if (lost) throw fail(`${device.name} agreed and lacks operation ${lost.id}`);
     }
   }
 
-  /** Equal operations are equal roots and nothing else is; and the tree of each node is that of its disk. */
+  async function writeSome(device: SimulatedDevice): Promise<void> {
+    for (let i = 1 + dice.below(4); i > 0; i--) {
+      const text = `${device.name} ${'x'.repeat(1 + dice.below(dice.chance(0.05) ? 100_000 : 50))}`;
+      written.push(...(await device.write(dice.below(3), text)));
+    }
+  }
+
+  /** Keeps a copy of a disk at times, and puts it back at others: what was written since may be nowhere else. */
+  async function maybeRestore(member: Member): Promise<void> {
+    if (member.restore && dice.chance(0.1)) {
+      const others = members.filter((other) => other !== member);
+      const contents = await Promise.all(others.map(({ device }) => device.contents()));
+      await member.restore();
+      const now = await member.device.contents();
+      written = written.filter((operation) => [...contents, now].some((each) => !isLost(operation, each)));
+      member.restore = undefined;
+      figures.restores += 1;
+    } else if (dice.chance(0.1)) member.restore = member.device.backUp();
+  }
+
+  /** Equal roots are equal contents and nothing else is; and the tree of each node is that of its disk. */
   async function checkRoots(): Promise<void> {
-    const idsByRoot = new Map<string, string>();
-    const rootsByIds = new Map<string, string>();
-    for (const { name, disk, node } of members) {
-      const root = toHex(node.view.root);
-      const ids = disk.operationIds().join();
-      if (root !== toHex(TipTree.of(blake3, await Array.fromAsync(disk.tips())).root)) {
-        throw fail(`the root of ${name} is not that of its operations`);
+    const contentsByRoot = new Map<string, string>();
+    const rootsByContents = new Map<string, string>();
+    for (const { device } of members) {
+      await device.view.refresh();
+      const root = toHex(device.view.root);
+      const { ids, forks } = await device.contents();
+      const contents = [...ids, ...[...forks].map(([log, forkSeq]) => `${log} ${forkSeq}`)].sort().join();
+      if (root !== toHex(TipTree.of(blake3, await Array.fromAsync(device.view.store.tips())).root)) {
+        throw fail(`the root of ${device.name} is not that of its operations`);
       }
-      if ((idsByRoot.get(root) ?? ids) !== ids || (rootsByIds.get(ids) ?? root) !== root) {
-        throw fail('equal roots do not mean equal operations');
+      if ((contentsByRoot.get(root) ?? contents) !== contents || (rootsByContents.get(contents) ?? root) !== root) {
+        throw fail('equal roots do not mean equal operations and forks');
       }
-      idsByRoot.set(root, ids);
-      rootsByIds.set(ids, root);
+      contentsByRoot.set(root, contents);
+      rootsByContents.set(contents, root);
+    }
+  }
+
+  /** Everything that was written is everywhere, unless it lies behind a fork, of which everybody has the proof. */
+  async function checkContents(): Promise<void> {
+    for (const { device } of members) {
+      const contents = await device.contents();
+      figures.forks = contents.forks.size;
+      for (const operation of written) {
+        if (isLost(operation, contents)) throw fail(`${device.name} lacks operation ${operation.id}`);
+      }
+      for await (const { author, logId, forkSeq } of device.view.store.tips()) {
+        const proof = await device.view.store.forkProof(author, logId);
+        if ((proof !== undefined) !== (forkSeq !== undefined)) throw fail(`${device.name} cannot prove a fork`);
+      }
     }
   }
 }
 
-async function createMember(name: string): Promise<Member> {
-  const disk = openMemoryOperationStore(blake3, named(`store of ${name}`));
-  const agreements = createMemoryAgreements();
-  const member = { name, disk, agreements, appendsLeft: Infinity, group: 0 };
-  return Object.assign(member, { node: await boot(member) });
-}
-
-/** Opens a node on the disk of a member. Once the power is gone, nothing of this node works any more. */
-async function boot(member: Omit<Member, 'node'>): Promise<SyncNode> {
-  const { name, disk, agreements } = member;
-  let off = false;
-  const requirePower = () => {
-    if (off) throw new PowerLoss();
-  };
-  const store: OperationStore = {
-    ...disk,
-    async append(bytes) {
-      requirePower();
-      off = member.appendsLeft <= 0;
-      // The power may go before an operation is on the disk, or after and before anybody knows.
-      if (off && bytes.at(-1)! % 2 === 0) throw new PowerLoss();
-      const outcome = await disk.append(bytes);
-      requirePower();
-      member.appendsLeft -= 1;
-      return outcome;
-    },
-    async *operationsFrom(author, logId, seqStart) {
-      requirePower();
-      yield* disk.operationsFrom(author, logId, seqStart);
-    },
-  };
-  return openSyncNode(name, { store: { ...disk, ...store }, agreements });
-}
-
-async function restart(dice: Dice, member: Member, figures: FederationFigures): Promise<void> {
-  figures.crashes += 1;
-  member.appendsLeft = Infinity;
-  if (dice.chance(0.3)) member.agreements = createMemoryAgreements();
-  member.node = await boot(member);
-}
-
-async function writeSome(dice: Dice, { name, node, disk }: Member, written: Set<string>): Promise<void> {
-  for (let i = 1 + dice.below(4); i > 0; i--) {
-    const log = `log ${dice.below(5)}`;
-    await node.write(name, log, 'x'.repeat(1 + dice.below(dice.chance(0.05) ? 200_000 : 50)));
-    const tip = await disk.tip(named(name), named(log));
-    written.add(toHex(tip!.operationId));
+/** Undefined while the device has no power. */
+async function inspect(device: SimulatedDevice): Promise<Contents | undefined> {
+  try {
+    return await device.contents();
+  } catch (error) {
+    if (error instanceof PowerLoss) return undefined;
+    throw error;
   }
 }
 
@@ -211,6 +236,16 @@ function troubles(dice: Dice): (frame: Uint8Array) => readonly Uint8Array[] {
     const frames = held ? [frame, held] : [frame];
     held = undefined;
     return frames;
+  };
+}
+
+/** A line that carries so many frames. */
+function breakAfter(frames: number): (frame: Uint8Array) => readonly Uint8Array[] {
+  let rest = frames;
+  return (frame) => {
+    rest -= 1;
+    if (rest < 0) throw new Error('The line broke.');
+    return [frame];
   };
 }
 

@@ -1,22 +1,31 @@
-import { concatBytes, equalBytes, isGranaryError, toHex } from '#core/kernel/index.ts';
-import { checkSuccessor, type Blake3, type SignedOperation, splitOperation } from '#sync/log/index.ts';
+import { equalBytes, isGranaryError, toHex } from '#core/kernel/index.ts';
+import {
+  type Blake3,
+  checkForkProof,
+  encodeForkProof,
+  isForkProof,
+  type SignedOperation,
+  splitOperation,
+} from '#sync/log/index.ts';
+import { ed25519 } from '#sync/log/testing/fixtures.ts';
 import type { Agreement } from '../agreement.ts';
-import { compareBytes, type LogTip } from '../log-tip.ts';
+import { type LogTip, NO_OPERATION } from '../log-tip.ts';
 import type { AgreementStore, AppendOutcome, Arrival, OperationStore } from '../ports.ts';
 
 interface StoredLog {
   readonly author: Uint8Array;
   readonly logId: Uint8Array;
-  readonly operations: SignedOperation[];
-  readonly raw: Uint8Array[];
-  /** The two least operations that claim one place. */
-  fork: readonly [SignedOperation, SignedOperation] | undefined;
+  operations: SignedOperation[];
+  raw: Uint8Array[];
+  fork: { readonly seq: number; readonly proof: Uint8Array } | undefined;
 }
 
 /** A store that can be asked what it holds. */
 export interface MemoryOperationStore extends OperationStore {
-  /** Hexadecimal ids of all operations, sorted. */
+  /** Hexadecimal ids of all operations that count, sorted. */
   operationIds(): readonly string[];
+  /** The seqs of forks by the names of their logs, sorted. */
+  forks(): readonly string[];
   /** A copy of what is here now, as a store of another incarnation: a backup that is restored. */
   restored(incarnation: Uint8Array): MemoryOperationStore;
 }
@@ -27,60 +36,70 @@ export function openMemoryOperationStore(
   incarnation: Uint8Array,
   from: { readonly raw: readonly Uint8Array[] } = { raw: [] },
 ): MemoryOperationStore {
+  const trusting = { blake3, ed25519: { ...ed25519, verify: () => true } };
   const logs = new Map<string, StoredLog>();
   const arrivals: Arrival[] = [];
-  const rawArrivals: Uint8Array[] = [];
+  const taken: Uint8Array[] = [];
   const nameOf = (author: Uint8Array, logId: Uint8Array) => toHex(author) + toHex(logId);
   const find = (author: Uint8Array, logId: Uint8Array) => logs.get(nameOf(author, logId));
+  const open = (author: Uint8Array, logId: Uint8Array): StoredLog =>
+    find(author, logId) ?? { author, logId, operations: [], raw: [], fork: undefined };
 
   const tipOf = ({ author, logId, operations, fork }: StoredLog): LogTip => {
-    if (fork) {
-      const seq = fork[0].header.seq;
-      return { author, logId, seq, operationId: blake3(concatBytes(fork.map(({ id }) => id))) };
-    }
-    const last = operations.at(-1)!;
-    return { author, logId, seq: last.header.seq, operationId: last.id };
+    const operationId = operations.at(-1)?.id ?? NO_OPERATION;
+    return { author, logId, seq: operations.length - 1, operationId, forkSeq: fork?.seq };
   };
 
+  function keep(log: StoredLog, bytes: Uint8Array, seq: number): void {
+    logs.set(nameOf(log.author, log.logId), log);
+    arrivals.push({ author: log.author, logId: log.logId, seq });
+    taken.push(bytes);
+  }
+
+  function freeze(log: StoredLog, seq: number, proof: Uint8Array, bytes: Uint8Array): void {
+    log.operations = log.operations.slice(0, seq);
+    log.raw = log.raw.slice(0, seq);
+    log.fork = { seq, proof };
+    keep(log, bytes, seq);
+  }
+
+  function takeProof(proof: Uint8Array): AppendOutcome {
+    const { name, seq } = checkForkProof(trusting, proof);
+    const log = open(name.author, name.logId);
+    if ((log.fork?.seq ?? Infinity) <= seq) return { outcome: 'known', tip: tipOf(log) };
+    freeze(log, seq, proof, proof);
+    return { outcome: 'stored', tip: tipOf(log) };
+  }
+
+  function takeOperation(bytes: Uint8Array): AppendOutcome {
+    const operation = splitOperation({ blake3 }, bytes);
+    const { publicKey: author, seq, backlink, extensions } = operation.header;
+    if (!extensions) return { outcome: 'refused', reason: 'invalid' };
+    const log = open(author, extensions.logId);
+    const place: LogTip = { author, logId: log.logId, seq, operationId: operation.id, forkSeq: undefined };
+    if (log.fork && seq >= log.fork.seq) return { outcome: 'refused', reason: 'fork' };
+    const there = log.operations[seq];
+    if (there) {
+      if (equalBytes(there.id, operation.id)) return { outcome: 'known', tip: place };
+      freeze(log, seq, encodeForkProof(there, operation), bytes);
+      return { outcome: 'fork', tip: tipOf(log) };
+    }
+    if (seq !== log.operations.length) return { outcome: 'refused', reason: 'gap' };
+    const previous = log.operations.at(-1);
+    if (previous && !equalBytes(backlink!, previous.id)) return { outcome: 'fork', tip: tipOf(log) };
+    log.operations.push(operation);
+    log.raw.push(bytes);
+    keep(log, bytes, seq);
+    return { outcome: 'stored', tip: place };
+  }
+
   function take(bytes: Uint8Array): AppendOutcome {
-    let operation: SignedOperation;
     try {
-      operation = splitOperation({ blake3 }, bytes);
+      return isForkProof(bytes) ? takeProof(bytes) : takeOperation(bytes);
     } catch (error) {
       if (isGranaryError(error)) return { outcome: 'refused', reason: 'invalid' };
       throw error;
     }
-    const { publicKey: author, seq, extensions } = operation.header;
-    if (!extensions) return { outcome: 'refused', reason: 'invalid' };
-    const { logId } = extensions;
-    const log = find(author, logId) ?? { author, logId, operations: [], raw: [], fork: undefined };
-    const place: LogTip = { author, logId, seq, operationId: operation.id };
-    const there = log.operations[seq];
-    if (there) {
-      if (equalBytes(there.id, operation.id)) return { outcome: 'known', operation: place };
-      if (!log.fork || seq < log.fork[0].header.seq) {
-        log.fork = [there, operation].sort((left, right) => compareBytes(left.id, right.id)) as [
-          SignedOperation,
-          SignedOperation,
-        ];
-      }
-      return { outcome: 'fork', tip: tipOf(log) };
-    }
-    if (log.fork) return { outcome: 'refused', reason: 'gap' };
-    const previous = log.operations.at(-1);
-    if (seq !== log.operations.length) return { outcome: 'refused', reason: 'gap' };
-    try {
-      checkSuccessor(previous, operation);
-    } catch (error) {
-      if (isGranaryError(error)) return { outcome: 'refused', reason: 'gap' };
-      throw error;
-    }
-    log.operations.push(operation);
-    log.raw.push(bytes);
-    logs.set(nameOf(author, logId), log);
-    arrivals.push({ author, logId, seq });
-    rawArrivals.push(bytes);
-    return { outcome: 'stored', operation: place, arrival: arrivals.length };
   }
   for (const bytes of from.raw) take(bytes);
 
@@ -100,13 +119,17 @@ export function openMemoryOperationStore(
       const raw = find(author, logId)?.raw.slice(seqStart, seqEnd + 1) ?? [];
       return raw.reduce((sum, { length }) => sum + length, 0);
     },
+    operationId: async (author, logId, seq) => find(author, logId)?.operations[seq]?.id,
+    forkProof: async (author, logId) => find(author, logId)?.fork?.proof,
+    rank: () => 0,
     lastArrival: async () => arrivals.length,
     async *arrivalsAfter(after) {
       for (let i = after; i < arrivals.length; i++) yield arrivals[i]!;
     },
-    append: async (bytes) => take(bytes),
+    append: async (operations) => operations.map(take),
     operationIds: () => [...logs.values()].flatMap(({ operations }) => operations.map(({ id }) => toHex(id))).sort(),
-    restored: (other) => openMemoryOperationStore(blake3, other, { raw: rawArrivals.slice() }),
+    forks: () => [...logs].flatMap(([name, { fork }]) => (fork ? [`${name} ${fork.seq}`] : [])).sort(),
+    restored: (other) => openMemoryOperationStore(blake3, other, { raw: taken.slice() }),
   };
 }
 

@@ -26,16 +26,25 @@ const makers: Makers = {
   }),
   changes: (dice) => ({
     agreement: bytes(dice, 8),
-    tips: hints(dice).map((hint) => ({ hint, seq: seq(dice) })),
+    tips: hints(dice).map((hint) => ({ hint, logOperations: seq(dice), fork: seq(dice) })),
   }),
   buckets: (dice) => ({ filled: bytes(dice, 32), checks: many(dice, () => bytes(dice, 8)) }),
   tips: (dice) => ({
     covered: bytes(dice, 32),
-    tips: hints(dice).map((hint) => ({ hint, seq: seq(dice), check: bytes(dice, 4) })),
+    tips: hints(dice).map((hint) => ({
+      hint,
+      logOperations: seq(dice),
+      fork: seq(dice),
+      check: bytes(dice, 4),
+    })),
   }),
   plan: (dice) => ({
     ...amount(dice),
-    wants: many(dice, () => seq(dice)).map((seqStart, index) => ({ index: 3 * index, seqStart })),
+    wants: many(dice, () => seq(dice)).map((itemStart, index) => ({
+      index: 3 * index,
+      itemStart,
+      itemCount: dice.below(1_000_000),
+    })),
   }),
   supply: amount,
   operations: (dice) => ({

@@ -74,8 +74,8 @@ async function appendTo(
   for (const body of bodies) {
     const tip = await store.tip(named(author), named(log));
     const place = { author, log, seq: tip ? tip.seq + 1 : 0, backlink: tip?.operationId };
-    const { outcome } = await view.append(makeOperation(place, body));
-    if (outcome !== 'stored') throw new Error(`The operation was not stored: ${outcome}.`);
+    const [result] = await view.append([makeOperation(place, body)]);
+    if (result?.outcome !== 'stored') throw new Error(`The operation was not stored: ${result?.outcome}.`);
   }
 }
 
