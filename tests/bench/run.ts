@@ -11,7 +11,9 @@ import { startBenchmark } from './start.ts';
 import { structuredBenchmark } from './structured.ts';
 import { syncLogBenchmark } from './sync-log.ts';
 import { syncBenchmark } from './sync.ts';
+import { syncBundlesBenchmark } from './sync-bundles.ts';
 import { syncSegmentsBenchmark } from './sync-segments.ts';
+import { syncSpaceBenchmark } from './sync-space.ts';
 
 const benchmarks: readonly Benchmark[] = [
   ingestBenchmark,
@@ -24,6 +26,8 @@ const benchmarks: readonly Benchmark[] = [
   syncLogBenchmark,
   syncBenchmark,
   syncSegmentsBenchmark,
+  syncBundlesBenchmark,
+  syncSpaceBenchmark,
 ];
 
 const wanted = process.argv.slice(2);

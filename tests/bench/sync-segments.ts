@@ -9,11 +9,15 @@ import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
 import {
   createHashTree,
   createSegmentFetcher,
+  createSealedSource,
+  createServeGate,
+  recordSegment,
   sealSegment,
   serveSegments,
   unsealSegment,
   verifySealed,
 } from '#sync/segments/index.ts';
+import { LEAF_BYTES, sealedByteCount, sealedLayout } from '#sync/segments/sealed-layout.ts';
 import { createMemoryChannel } from '#sync/segments/testing/memory-channel.ts';
 import { temporaryFolder } from './data.ts';
 import { atMost, type Benchmark, median, reported } from './measure.ts';
@@ -40,10 +44,11 @@ export const syncSegmentsBenchmark: Benchmark = {
       read: async (offset, byteCount) => plain.subarray(offset, offset + byteCount),
       close: async () => undefined,
     };
-    const times: Record<'seal' | 'verify' | 'open' | 'transfer', number[]> = {
+    const times: Record<'seal' | 'verify' | 'open' | 'again' | 'transfer', number[]> = {
       seal: [],
       verify: [],
       open: [],
+      again: [],
       transfer: [],
     };
     let overhead = 0;
@@ -66,6 +71,17 @@ export const syncSegmentsBenchmark: Benchmark = {
       if (opened !== SEGMENT_BYTES) throw new Error(`${opened} bytes were opened.`);
       await file.close();
 
+      const recorded = await recordSegment(deps, source);
+      const made = await createSealedSource(deps, source, recorded);
+      const { leavesOffset } = sealedLayout(sealedByteCount(SEGMENT_BYTES))!;
+      start = performance.now();
+      for (let offset = leavesOffset; offset < made.byteCount; offset += LEAF_BYTES) {
+        await made.read(offset, Math.min(LEAF_BYTES, made.byteCount - offset));
+      }
+      times.again.push(performance.now() - start);
+      await made.close();
+      await folder.remove(recorded.name);
+
       let wireBytes = 0;
       const weigh = (frame: Uint8Array) => {
         wireBytes += frame.length;
@@ -73,10 +89,12 @@ export const syncSegmentsBenchmark: Benchmark = {
       };
       await using other = await temporaryFolder();
       const channel = createMemoryChannel({ toServer: weigh, toRequester: weigh }, 16);
-      const served = serveSegments({ folder, mayServe: () => true, count: () => undefined }, 'a', channel.server);
       const clock = systemClock;
+      const gate = createServeGate({ clock, wait: nodeWait });
+      const count = () => undefined;
+      const served = serveSegments({ folder, mayServe: () => true, gate, count }, 'a', channel.server);
       const received = createNodeSealedFolder(other.path);
-      const fetcher = createSegmentFetcher({ folder: received, blake3, clock, wait: nodeWait, count: () => undefined });
+      const fetcher = createSegmentFetcher({ folder: received, blake3, clock, wait: nodeWait, count });
       start = performance.now();
       fetcher.addPeer('server', channel.requester);
       await fetcher.fetch(segment.name, segment);
@@ -91,6 +109,7 @@ export const syncSegmentsBenchmark: Benchmark = {
       reported('seal: two hashes, cipher, file synced', speed(median(times.seal))),
       reported('verify by name, without a key', speed(median(times.verify))),
       reported('open and check the hash of the segment', speed(median(times.open))),
+      reported('seal again where it is read, compared with the tree', speed(median(times.again))),
       reported('serve, receive, verify, store, both sides on one thread', speed(median(times.transfer))),
       atMost('bytes of a sealed file beyond the segment', overhead, OVERHEAD_MAX, percent),
       atMost('bytes on the wire beyond the segment, both ways', wireOverhead, OVERHEAD_MAX, percent),

@@ -1,0 +1,19 @@
+export * from './export-bundle.ts';
+export { bundleSpaceTag, isBundleOf } from './frontier.ts';
+export * from './import-bundle.ts';
+export type { ImportReport, MissingOperations, MissingSegment } from './import-report.ts';
+export * from './list-bundle.ts';
+export type { OpenDeps } from './open-bundle.ts';
+export type {
+  BundleFiles,
+  BundleSource,
+  BundleTarget,
+  FindTarget,
+  NewFile,
+  OpenKey,
+  SealKey,
+  SegmentSource,
+} from './ports.ts';
+export type { SegmentReceipt } from './receive-segment.ts';
+export type { BundleHeader } from './sections.ts';
+export * from './operations.ts';
