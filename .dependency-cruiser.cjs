@@ -28,6 +28,9 @@ const DOORS = {
   tinyglobby: '^core/(ingestion/adapters|node)/',
   'hash-wasm': '^(core/[^/]+|sync/log)/adapters/',
   fzstd: '^core/columnar/adapters/',
+  '@?libp2p': '^sync/transport/adapters/',
+  '@multiformats': '^sync/transport/adapters/',
+  yjs: '^sync/documents/adapters/',
 };
 
 /** Words every slice speaks: Arrow's tables and zod's schemas stand in their interfaces. */

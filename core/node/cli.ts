@@ -31,6 +31,7 @@ async function main(words: readonly string[], terminal: Terminal, onThreadLeftBe
         json: options['json'] === true,
         terminal,
         signal,
+        now: () => Date.now(),
         report: createProgressBar(terminal, () => performance.now()),
         client: () => (opened ??= openClient({ home, command: `granary ${command.name}`, onThreadLeftBehind })),
         onThreadLeftBehind,

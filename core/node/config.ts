@@ -9,6 +9,9 @@ export const CONFIG_FILE = 'granary.config.json';
 /** The port people remember; free on most machines. */
 const DEFAULT_PORT = 7420;
 
+/** The port of sync, beside that of the API. */
+const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/7421', '/ip6/::/tcp/7421'];
+
 const MiB = 2 ** 20;
 
 const configSchema = z.strictObject({
@@ -34,6 +37,22 @@ const configSchema = z.strictObject({
     .strictObject({
       host: z.string().min(1).default('127.0.0.1'),
       port: z.int().min(0).max(65_535).default(DEFAULT_PORT),
+    })
+    .prefault({}),
+  sync: z
+    .strictObject({
+      /** What other members see this device called; the name of the machine when absent. */
+      deviceName: z.string().min(1).max(100).optional(),
+      /** Multiaddrs to listen on; a port that is taken is replaced by a free one. */
+      listen: z.array(z.string().startsWith('/', 'must be a multiaddr')).default(DEFAULT_LISTEN),
+      /** Says on the local network that this device is there, once it is in a space, and hears others. */
+      discover: z.boolean().default(true),
+      /** Multiaddrs of relays to be reached through, each with the id of its peer. */
+      relays: z.array(z.string().startsWith('/', 'must be a multiaddr')).default([]),
+      /** Is a relay for others. */
+      isRelay: z.boolean().default(false),
+      /** Bytes a second that segments may take, from all peers together and to each; no limit when absent. */
+      bytesPerSecond: z.int().min(1024).optional(),
     })
     .prefault({}),
   query: z

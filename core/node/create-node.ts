@@ -8,7 +8,13 @@ import { auditOperations } from '#core/audit/index.ts';
 import { createEdgeRowStore } from '#core/catalog/adapters/edge-row-store.ts';
 import { createStructuredRowStore, type StructuredRowStore } from '#core/catalog/adapters/structured-row-store.ts';
 import { createWebmRowStore } from '#core/catalog/adapters/webm-row-store.ts';
-import { type Catalog, type CatalogAsset, createCatalog, type RowStore } from '#core/catalog/index.ts';
+import {
+  type Catalog,
+  type CatalogAsset,
+  type CatalogGuard,
+  createCatalog,
+  type RowStore,
+} from '#core/catalog/index.ts';
 import { catalogOperations } from '#core/catalog/index.ts';
 import { createWorkerRowGroupEncoder, encodeSegments } from '#core/columnar/index.ts';
 import { openBatchSource, spoolFile } from '#core/ingestion/index.ts';
@@ -43,6 +49,7 @@ import { deviceKeyPath, openDeviceLog } from './device-log.ts';
 import { type Holder, removeHolder, writeHolder } from './holder.ts';
 import { migrateCatalog } from './migrate-catalog.ts';
 import { nodeOperations } from './operations.ts';
+import { type NodeSync, openSync } from './sync/open-sync.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
 
 export interface NodeOptions {
@@ -78,6 +85,8 @@ export interface LakeNode extends AsyncDisposable {
   readonly holder: Holder;
   /** True when this start made the home. */
   readonly isNew: boolean;
+  /** Keeps this node in agreement with its peers from now on, once it is in a space. */
+  startSync(): Promise<void>;
   /** Opens in the background what is otherwise opened by its first use, and lets views and tables catch up. */
   prepare(): void;
 }
@@ -101,13 +110,16 @@ export async function createNode(options: NodeOptions, deps: NodeDeps = MACHINE)
   await writeHolder(files, home, holder);
   opening.defer(() => removeHolder(files, home));
 
-  const { key, log } = await openDeviceLog(deps, home, store);
+  const { key, log, blake3 } = await openDeviceLog(deps, home, store);
   const logger = createJsonLogger({ clock, write: (line) => void process.stderr.write(line) });
   const auditLog = createAuditLog({ store, clock, random, sha256: nodeSha256 });
   const { url } = config.catalog;
   const place = url === undefined ? { directory: join(home, 'catalog') } : { url };
   const catalogDatabase = opening.use(createCatalogDatabase({ store, auditLog, files, clock, logger, place }));
-  const catalog = createCatalog({ store, log, audit: auditLog, clock, random, onCommit: catalogDatabase.notify });
+  let sync: NodeSync | undefined;
+  const guard: CatalogGuard = { mayChange: (asset) => sync?.guard.mayChange(asset) };
+  const catalog = createCatalog({ store, log, audit: auditLog, clock, random, guard });
+  catalog.onCommit(catalogDatabase.notify);
 
   const threadCount = availableParallelism();
   const encoder = opening.use(createWorkerRowGroupEncoder({ threadCount }));
@@ -146,7 +158,25 @@ export async function createNode(options: NodeOptions, deps: NodeDeps = MACHINE)
     for (const asset of (await catalog.listAssets()).assets) await loadTable(asset, options);
   };
 
+  sync = opening.use(
+    await openSync({
+      home,
+      config,
+      files,
+      store,
+      catalog,
+      key,
+      blake3,
+      clock,
+      random,
+      logger,
+      segmentPath: webm.path,
+      loadTable,
+    }),
+  );
+
   const registry = createRegistry([
+    ...sync.operations,
     ...ingestionOperations({
       catalog,
       auditLog,
@@ -211,6 +241,7 @@ export async function createNode(options: NodeOptions, deps: NodeDeps = MACHINE)
     owner: { userId: owner, purpose: 'USER_VIEW', permissions: new Set(['read', 'write', 'admin']), sourceIp: null },
     holder,
     isNew,
+    startSync: () => sync.start(),
     prepare() {
       const { signal } = stopping;
       background = catalogDatabase

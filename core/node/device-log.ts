@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { createLocalLog, type DeviceKey, hasLocalLog, type LocalLog, openDeviceKey } from '#sync/log/index.ts';
+import {
+  type Blake3,
+  createLocalLog,
+  type DeviceKey,
+  hasLocalLog,
+  type LocalLog,
+  openDeviceKey,
+} from '#sync/log/index.ts';
 import { createNodeEd25519 } from '#sync/log/adapters/node-ed25519.ts';
 import { readNodeFileMode } from '#sync/log/adapters/node-file-mode.ts';
 import { createWasmBlake3 } from '#sync/log/adapters/wasm-blake3.ts';
@@ -14,7 +21,7 @@ export async function openDeviceLog(
   { clock, random, files }: NodeDeps,
   home: string,
   store: KeyValueStore,
-): Promise<{ readonly key: DeviceKey; readonly log: LocalLog }> {
+): Promise<{ readonly key: DeviceKey; readonly log: LocalLog; readonly blake3: Blake3 }> {
   const blake3 = await createWasmBlake3();
   const ed25519 = createNodeEd25519();
   await files.makeDirectory(keyFolder(home));
@@ -23,5 +30,5 @@ export async function openDeviceLog(
     { files, readFileMode: readNodeFileMode, random, ed25519, blake3 },
     { path: deviceKeyPath(home), mayCreate },
   );
-  return { key, log: createLocalLog({ store, key, clock, random, blake3, ed25519 }) };
+  return { key, blake3, log: createLocalLog({ store, key, clock, random, blake3, ed25519 }) };
 }

@@ -39,6 +39,7 @@ export async function diagnose(
     ...packageVersions(),
     await check('free disk', () => freeDisk(deps.home)),
     await check('journal', () => describeJournal(deps, signal)),
+    ...(await remoteSegments(deps, signal)),
     await check('operation log', () => describeLog(deps, signal)),
     await check('audit trail', () => describeAudit(deps, signal)),
   ];
@@ -92,6 +93,25 @@ async function freeDisk(home: string): Promise<Check> {
 async function describeJournal({ catalog }: DiagnoseDeps, signal: AbortSignal): Promise<Check> {
   const { totalCount } = await catalog.listAssets({ limit: 0 }, { signal });
   return ok('journal', `${totalCount} assets`);
+}
+
+/** Tells of assets of spaces how much of them is here; nothing on a node without any. */
+async function remoteSegments({ catalog }: DiagnoseDeps, signal: AbortSignal): Promise<Check[]> {
+  const subject = 'assets of spaces';
+  let assetCount = 0;
+  const described = await check(subject, async () => {
+    let [segmentCount, remoteCount] = [0, 0];
+    for (const { id, version, origin } of (await catalog.listAssets({}, { signal })).assets) {
+      if (!origin) continue;
+      assetCount += 1;
+      for (const { remote } of await catalog.getManifest(id, version, { signal })) {
+        segmentCount += 1;
+        if (remote) remoteCount += 1;
+      }
+    }
+    return ok(subject, `${assetCount}; ${remoteCount} of ${segmentCount} segments not fetched`);
+  });
+  return assetCount === 0 && described.state === 'ok' ? [] : [described];
 }
 
 async function describeLog({ log }: DiagnoseDeps, signal: AbortSignal): Promise<Check> {

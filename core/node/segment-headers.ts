@@ -1,4 +1,4 @@
-import type { CatalogAsset, Catalog, SegmentRef } from '#core/catalog/index.ts';
+import { assertSegmentsHere, type CatalogAsset, type Catalog, type SegmentRef } from '#core/catalog/index.ts';
 import { readSegmentHeader, type SegmentHeader } from '#core/columnar/index.ts';
 import { GranaryError, type OperationContext, throwIfAborted } from '#core/kernel/index.ts';
 import type { FileSystem } from '#core/platform/ports.ts';
@@ -9,7 +9,7 @@ export interface SegmentHeadersDeps {
   readonly files: FileSystem;
 }
 
-/** An asset and the segments of its current version. Errors: `ASSET_NOT_FOUND`, `UNSUPPORTED` for EDGE. */
+/** An asset and the segments of its current version. Errors: `ASSET_NOT_FOUND`, `SEGMENT_MISSING`, `UNSUPPORTED` for EDGE. */
 export async function findSegments(
   { catalog }: SegmentHeadersDeps,
   name: string,
@@ -22,7 +22,9 @@ export async function findSegments(
       `"${asset.name}" is stored as EDGE: rows in LevelDB, which have no columns to inspect. Export it as webm instead.`,
     );
   }
-  return { asset, segments: await catalog.getManifest(asset.id, asset.version, { signal }) };
+  const segments = await catalog.getManifest(asset.id, asset.version, { signal });
+  assertSegmentsHere(asset.name, segments);
+  return { asset, segments };
 }
 
 /** The headers of segments in order; nothing else of the files is read. */

@@ -4,7 +4,7 @@ import type { Command } from './command.ts';
 import { ASSET_TYPE_CHOICES } from './ingest.ts';
 import { choiceOption, pairOptions, textOption, textOptions } from './options.ts';
 import { formatBytes, formatCount } from './progress-bar.ts';
-import { printable, renderRows } from './render-rows.ts';
+import { printable, renderJson, renderRows } from './render-rows.ts';
 import type { Terminal } from './terminal.ts';
 
 const list: Command = {
@@ -18,7 +18,7 @@ const list: Command = {
     const tags = textOptions(options, 'tag');
     const input = { ...(assetType ? { types: [assetType] } : {}), ...(tags.length > 0 ? { tags } : {}) };
     const output = (await (await client()).call('listAssets', input, { signal })) as ListAssetsOutput;
-    if (json) terminal.line(JSON.stringify(output, null, 2));
+    if (json) terminal.line(renderJson(output));
     else printAssets(terminal, output);
   },
 };
@@ -31,7 +31,7 @@ const show: Command = {
   positionals: [1, 1],
   async run({ positionals, json, terminal, signal, client }) {
     const asset = (await (await client()).call('getAsset', { name: positionals[0] }, { signal })) as AssetOutput;
-    if (json) terminal.line(JSON.stringify(asset, null, 2));
+    if (json) terminal.line(renderJson(asset));
     else printAsset(terminal, asset);
   },
 };
@@ -66,7 +66,7 @@ const set: Command = {
       throw new GranaryError('USAGE_INVALID', `Say what to change about "${name}". usage: ${set.usage}`);
     }
     const asset = (await (await client()).call('updateAsset', input, { signal })) as AssetOutput;
-    if (json) terminal.line(JSON.stringify(asset, null, 2));
+    if (json) terminal.line(renderJson(asset));
     else printAsset(terminal, asset);
   },
 };
@@ -84,7 +84,7 @@ const remove: Command = {
   positionals: [1, 1],
   async run({ positionals, json, terminal, signal, client }) {
     const output = await (await client()).call('removeAsset', { name: positionals[0] }, { signal });
-    if (json) terminal.line(JSON.stringify(output, null, 2));
+    if (json) terminal.line(renderJson(output));
     else terminal.line(`removed ${printable(positionals[0]!)}`);
   },
 };
@@ -100,7 +100,7 @@ const versions: Command = {
       await client()
     ).call('listVersions', { name: positionals[0] }, { signal })) as ListVersionsOutput;
     if (json) {
-      terminal.line(JSON.stringify(output, null, 2));
+      terminal.line(renderJson(output));
       return;
     }
     const rows = output.versions.map((version) => [

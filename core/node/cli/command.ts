@@ -17,6 +17,8 @@ export interface Invocation {
   readonly terminal: Terminal;
   /** Draws progress on standard error. */
   readonly report: ReportProgress;
+  /** Milliseconds since the UNIX epoch. */
+  readonly now: () => number;
   /** Fires on Ctrl-C. */
   readonly signal: AbortSignal;
   /** Opens the home, or connects to the node that holds it; opened once, closed by the caller of the command. */

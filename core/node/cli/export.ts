@@ -1,11 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { ExportOutput } from '#core/query/index.ts';
-import { asGranaryError, GranaryError } from '#core/kernel/index.ts';
+import { GranaryError } from '#core/kernel/index.ts';
 import type { Command } from './command.ts';
 import { choiceOption, textOption } from './options.ts';
 import { countOf, formatBytes } from './progress-bar.ts';
+import { renderJson } from './render-rows.ts';
+import { replaceFile } from './replace-file.ts';
 
 export const exportCommand: Command = {
   name: 'export',
@@ -39,45 +39,7 @@ export const exportCommand: Command = {
       return;
     }
     const { rowCount } = await replaceFile(resolve(out), call);
-    if (json) terminal.line(JSON.stringify({ path: out, format, rowCount, byteCount }, null, 2));
+    if (json) terminal.line(renderJson({ path: out, format, rowCount, byteCount }));
     else terminal.line(`${out}: ${countOf(rowCount, 'row')}, ${formatBytes(byteCount)} (${format})`);
   },
 };
-
-/** Writes beside the file and renames at the end: a failed export leaves what was there before. */
-async function replaceFile<T>(
-  path: string,
-  fill: (write: (chunk: Uint8Array) => Promise<void>) => Promise<T>,
-): Promise<T> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  let complete = false;
-  try {
-    const file = await open(temporary, 'wx');
-    try {
-      const result = await fill(async (chunk) => {
-        await file.writeFile(chunk);
-      });
-      await file.sync();
-      await file.close();
-      await rename(temporary, path);
-      complete = true;
-      return result;
-    } finally {
-      if (!complete) await file.close();
-    }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR' || code === 'ENOTDIR') {
-      throw new GranaryError(
-        'IO_FAILED',
-        `${path} cannot be written: check ${dirname(path)}.`,
-        { path },
-        { cause: error },
-      );
-    }
-    if (code === 'ENOSPC') throw new GranaryError('DISK_FULL', `The disk is full; ${path} was not written.`, { path });
-    throw asGranaryError(error);
-  } finally {
-    if (!complete) await rm(temporary, { force: true });
-  }
-}

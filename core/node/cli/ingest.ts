@@ -7,7 +7,7 @@ import { each } from './local-file.ts';
 import { choiceOption, flagOption, pairOptions, textOption, textOptions } from './options.ts';
 import { countOf, formatBytes } from './progress-bar.ts';
 import type { Terminal } from './terminal.ts';
-import { printable } from './render-rows.ts';
+import { printable, renderJson } from './render-rows.ts';
 
 const STORAGE_FORMAT_CHOICES = {
   webm: 'WEBM_COLUMNAR',
@@ -63,7 +63,7 @@ export const ingestCommand: Command = {
     const files = await expandPaths([...positionals]);
     const node = await client();
     const output = (await node.call('ingestFiles', input, { files: each(files), report, signal })) as IngestOutput;
-    if (json) terminal.line(JSON.stringify(output, null, 2));
+    if (json) terminal.line(renderJson(output));
     else printIngestion(terminal, output);
   },
 };

@@ -5,7 +5,7 @@ import type { Command } from './command.ts';
 import { each, localFile } from './local-file.ts';
 import { textOption } from './options.ts';
 import { countOf, formatBytes, formatCount } from './progress-bar.ts';
-import { printable, renderRows } from './render-rows.ts';
+import { printable, renderJson, renderRows } from './render-rows.ts';
 import { savePictures } from './save-pictures.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -24,7 +24,7 @@ export const inspectCommand: Command = {
       : node.call('inspectAsset', { name: target }, { report, signal }))) as InspectOutput;
     const folder = textOption(options, 'picture');
     if (folder === undefined) {
-      if (json) terminal.line(JSON.stringify(output, null, 2));
+      if (json) terminal.line(renderJson(output));
       else printInspection(terminal, output);
       return;
     }
@@ -33,7 +33,7 @@ export const inspectCommand: Command = {
         ? node.call('pictureFile', {}, { files: each([file]), report, signal, write })
         : node.call('pictureAsset', { name: target }, { report, signal, write }),
     );
-    if (json) terminal.line(JSON.stringify({ ...output, pictures }, null, 2));
+    if (json) terminal.line(renderJson({ ...output, pictures }));
     else {
       printInspection(terminal, output);
       terminal.line(`${countOf(pictures.length, 'picture')} in ${printable(folder)}`);

@@ -4,7 +4,7 @@ import type { Diagnosis, MigrationOutput } from '../operations.ts';
 import type { Command, Invocation } from './command.ts';
 import { flagOption } from './options.ts';
 import { countOf } from './progress-bar.ts';
-import { printable, renderRows } from './render-rows.ts';
+import { printable, renderJson, renderRows } from './render-rows.ts';
 
 const verify: Command = {
   name: 'verify',
@@ -16,12 +16,13 @@ const verify: Command = {
     const output = (await (
       await client()
     ).call('verifyAssets', { name: positionals[0] }, { report, signal })) as VerifyOutput;
-    if (json) terminal.line(JSON.stringify(output, null, 2));
+    if (json) terminal.line(renderJson(output));
     else {
       for (const fault of output.faults) terminal.line(`${fault.code} ${printable(fault.message)}`);
       terminal.line(
         `${countOf(output.segmentCount, 'segment')} of ${countOf(output.assetCount, 'asset')} read: ` +
-          (output.faults.length === 0 ? 'all as they were stored' : countOf(output.faults.length, 'fault')),
+          (output.faults.length === 0 ? 'all as they were stored' : countOf(output.faults.length, 'fault')) +
+          (output.remoteCount === 0 ? '' : `; ${countOf(output.remoteCount, 'segment')} not fetched`),
       );
     }
     const [first] = output.faults;
@@ -38,7 +39,7 @@ const migrate = (direction: 'up' | 'down' | 'status', summary: string): Command 
   async run({ json, terminal, signal, client }: Invocation) {
     const output = (await (await client()).call('migrateCatalog', { direction }, { signal })) as MigrationOutput;
     if (json) {
-      terminal.line(JSON.stringify(output, null, 2));
+      terminal.line(renderJson(output));
       return;
     }
     const rows = output.migrations.map(({ name, state, appliedAt }) => [name, state, appliedAt ?? '']);
@@ -58,7 +59,7 @@ const doctor: Command = {
     const node = await client();
     const input = { rebuildCatalog: flagOption(options, 'rebuild-catalog') };
     const output = (await node.call('diagnose', input, { report, signal })) as Diagnosis;
-    if (json) terminal.line(JSON.stringify(output, null, 2));
+    if (json) terminal.line(renderJson(output));
     else {
       const rows = output.checks.map(({ subject, state, text }) => [state === 'ok' ? 'ok' : state, subject, text]);
       for (const line of renderRows([{ heading: '' }, { heading: '' }, { heading: '' }], rows).slice(1)) {

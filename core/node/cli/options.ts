@@ -38,6 +38,19 @@ export function integerOption(options: OptionValues, name: string, min: number, 
   throw new GranaryError('USAGE_INVALID', `--${name} must be a whole number from ${min} to ${max}, not "${text}".`);
 }
 
+const HOURS = { h: 1, d: 24, w: 168 } as const;
+
+/**
+ * A span of time in hours, written as hours, days or weeks: `12h`, `7d`, `2w`. Errors: `USAGE_INVALID`.
+ */
+export function hoursOption(options: OptionValues, name: string): number | undefined {
+  const text = textOption(options, name);
+  if (text === undefined) return undefined;
+  const [, count, unit] = /^([1-9]\d{0,5})([hdw])$/.exec(text) ?? [];
+  if (count !== undefined) return Number(count) * HOURS[unit as keyof typeof HOURS];
+  throw new GranaryError('USAGE_INVALID', `--${name} must be a time such as 12h, 7d or 2w, not "${text}".`);
+}
+
 /**
  * One of a closed list, as people write it: case and `-` against `_` do not matter. Errors: `USAGE_INVALID`, naming
  * the choices.

@@ -24,7 +24,7 @@ export function parseCommandLine(commands: readonly Command[], words: readonly s
   if (!command) {
     const [first] = words;
     if (first !== undefined && !first.startsWith('-') && first !== 'help') {
-      throw new GranaryError('USAGE_INVALID', `There is no command "${first}".`);
+      throw new GranaryError('USAGE_INVALID', describeUnknown(commands, words));
     }
     return { command: undefined, positionals: [], options: {} };
   }
@@ -36,6 +36,14 @@ export function parseCommandLine(commands: readonly Command[], words: readonly s
     throw new GranaryError('USAGE_INVALID', `usage: ${command.usage}`);
   }
   return { command, positionals, options };
+}
+
+/** Half a command, such as `space`, gets told what may follow. */
+function describeUnknown(commands: readonly Command[], [first, second]: readonly string[]): string {
+  const family = commands.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => `"${name}"`);
+  if (family.length === 0) return `There is no command "${first}".`;
+  const typed = second === undefined || second.startsWith('-') ? first : `${first} ${second}`;
+  return `There is no command "${typed}". Say one of ${family.join(', ')}.`;
 }
 
 function findCommand(commands: readonly Command[], words: readonly string[]): Command | undefined {

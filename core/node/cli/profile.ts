@@ -2,7 +2,7 @@ import { ANOMALY_SCORE, DRIFT_SCORE } from '#core/columnar/index.ts';
 import type { ProfileOutput } from '../operations.ts';
 import type { Command } from './command.ts';
 import { countOf, formatCount } from './progress-bar.ts';
-import { printable, renderRows } from './render-rows.ts';
+import { printable, renderJson, renderRows } from './render-rows.ts';
 import type { Terminal } from './terminal.ts';
 
 export const profileCommand: Command = {
@@ -14,7 +14,7 @@ export const profileCommand: Command = {
   async run({ positionals, json, terminal, report, signal, client }) {
     const node = await client();
     const output = (await node.call('columnProfile', { name: positionals[0] }, { report, signal })) as ProfileOutput;
-    if (json) terminal.line(JSON.stringify(output, null, 2));
+    if (json) terminal.line(renderJson(output));
     else printProfile(terminal, output);
   },
 };

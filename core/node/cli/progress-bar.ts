@@ -1,4 +1,5 @@
 import type { Progress, ReportProgress } from '#core/kernel/index.ts';
+import { printable } from './render-rows.ts';
 import type { Terminal } from './terminal.ts';
 
 const BAR_CELLS = 24;
@@ -23,10 +24,10 @@ export function createProgressBar(terminal: Terminal, monotonic: () => number): 
   };
 }
 
-/** `reading  a.csv  ██████░░░░  61 %  1.2 MB of 2.0 MB` */
-export function renderProgress({ stage, subject, done, total, unit }: Progress): string {
+/** `reading  a.csv  ██████░░░░  61 %  1.2 MB of 2.0 MB`. The subject may be a name that another device gave itself. */
+export function renderProgress({ stage, subject, done, total, unit, byteCount }: Progress): string {
   const parts = [stage.padEnd(10)];
-  if (subject !== undefined) parts.push(subject);
+  if (subject !== undefined) parts.push(printable(subject));
   if (total !== undefined && total > 0) {
     const share = Math.min(1, done / total);
     const cells = Math.round(share * BAR_CELLS);
@@ -35,6 +36,7 @@ export function renderProgress({ stage, subject, done, total, unit }: Progress):
   } else {
     parts.push(formatAmount(done, unit));
   }
+  if (byteCount !== undefined) parts.push(formatBytes(byteCount));
   return parts.join('  ');
 }
 

@@ -3,7 +3,7 @@ import { GranaryError } from '#core/kernel/index.ts';
 import type { Command } from './command.ts';
 import { choiceOption, flagOption, textOption } from './options.ts';
 import { countOf, formatBytes } from './progress-bar.ts';
-import { renderRows } from './render-rows.ts';
+import { renderJson, renderRows } from './render-rows.ts';
 import type { Terminal } from './terminal.ts';
 
 export const queryCommand: Command = {
@@ -35,7 +35,7 @@ export const queryCommand: Command = {
       ...(explain ? {} : { write: (chunk) => terminal.write(chunk) }),
     })) as QueryOutput;
     if (!explain) return;
-    if (json) terminal.line(JSON.stringify(output, null, 2));
+    if (json) terminal.line(renderJson(output));
     else printExplanation(terminal, output);
   },
 };

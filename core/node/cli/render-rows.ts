@@ -22,7 +22,15 @@ export function renderRows(columns: readonly TextColumn[], rows: readonly (reado
 
 const textWidth = (text: string): number => [...text].length;
 
+/** Characters that steer a terminal, turn the order of the text around them (bidirectional controls) or end a line. */
+const CONTROLS = /[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/g;
+
 /** The text with control characters as `\u{…}`, so that a name can not steer a terminal. */
 export const printable = (text: string): string =>
-  // eslint-disable-next-line no-control-regex -- control characters are what this looks for
-  text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`);
+  text.replaceAll(CONTROLS, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`);
+
+/** An indented JSON document whose texts hold none of the characters that {@link printable} escapes; it means the same. */
+export const renderJson = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replaceAll(CONTROLS, (char) =>
+    char === '\n' ? char : `\\u${char.codePointAt(0)!.toString(16).padStart(4, '0')}`,
+  );

@@ -17,6 +17,7 @@ import { printInspection } from './inspect.ts';
 import { each, localFile } from './local-file.ts';
 import { describeHolder } from './open-client.ts';
 import { flagOption, integerOption } from './options.ts';
+import { renderJson } from './render-rows.ts';
 
 const SAMPLE = {
   path: fileURLToPath(new URL('../../../samples/seattle-weather-hourly-normals.csv', import.meta.url)),
@@ -66,7 +67,7 @@ async function ingestSample(client: Client, { terminal, report, signal, json }: 
   const stored = (await client.call('ingestFiles', input, { files: each([file]), report, signal })) as IngestOutput;
   const inspection = (await client.call('inspectAsset', { name: SAMPLE.asset }, { report, signal })) as InspectOutput;
   if (json) {
-    terminal.line(JSON.stringify({ ingestion: stored, inspection }, null, 2));
+    terminal.line(renderJson({ ingestion: stored, inspection }));
     return;
   }
   printIngestion(terminal, stored);
@@ -94,6 +95,7 @@ async function querySample(client: Client, { terminal, report, signal, json }: I
 async function serve(node: LakeNode, { home, terminal, signal, json }: Invocation, port?: number): Promise<void> {
   const token = toHex(systemRandom.bytes(TOKEN_BYTES));
   const { host, port: configuredPort } = node.config.api;
+  await node.startSync();
   await using server = await startHttpServer({
     registry: node.registry,
     owner: node.owner,

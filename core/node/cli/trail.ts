@@ -4,7 +4,7 @@ import type { LineageOutput } from '#core/lineage/index.ts';
 import type { Command } from './command.ts';
 import { integerOption, textOption } from './options.ts';
 import { formatCount } from './progress-bar.ts';
-import { printable, renderRows } from './render-rows.ts';
+import { printable, renderJson, renderRows } from './render-rows.ts';
 
 /** Lists are for reading; whoever wants more asks for it. */
 const ROWS_SHOWN = 100;
@@ -18,7 +18,7 @@ const lineage: Command = {
   positionals: [1, 1],
   async run({ positionals, json, terminal, signal, client }) {
     const output = (await (await client()).call('getLineage', { name: positionals[0] }, { signal })) as LineageOutput;
-    terminal.line(json ? JSON.stringify(output, null, 2) : output.text.split('\n').map(printable).join('\n').trimEnd());
+    terminal.line(json ? renderJson(output) : output.text.split('\n').map(printable).join('\n').trimEnd());
   },
 };
 
@@ -33,7 +33,7 @@ const audit: Command = {
     const input = { asset: textOption(options, 'asset'), limit };
     const output = (await (await client()).call('listAudit', input, { signal })) as AuditOutput;
     if (json) {
-      terminal.line(JSON.stringify(output, null, 2));
+      terminal.line(renderJson(output));
       return;
     }
     const rows = output.entries.map((entry) => [
@@ -66,7 +66,7 @@ const quarantine: Command = {
     const input = { name: positionals[0], limit };
     const output = (await (await client()).call('listQuarantined', input, { signal })) as QuarantineOutput;
     if (json) {
-      terminal.line(JSON.stringify(output, null, 2));
+      terminal.line(renderJson(output));
       return;
     }
     const rows = output.rows.map(({ source, record, line, reason, raw }) => [

@@ -1,0 +1,243 @@
+import type {
+  IdentityOutput,
+  ListMembersOutput,
+  ListSpacesOutput,
+  MemberOutput,
+  SpaceDescription,
+  SpaceSummary,
+} from '#sync/spaces/index.ts';
+import { GranaryError } from '#core/kernel/index.ts';
+import type { Command } from './command.ts';
+import { choiceOption } from './options.ts';
+import { countOf, formatCount } from './progress-bar.ts';
+import { printable, renderJson, renderRows } from './render-rows.ts';
+import { commandWord, countByReason, deviceText, LEVEL_TEXTS } from './sync-text.ts';
+import type { Terminal } from './terminal.ts';
+
+export const LEVEL_CHOICES = { read: 'read', write: 'write', manage: 'manage', pull: 'pull' } as const;
+
+const identity: Command = {
+  name: 'identity',
+  usage: 'granary identity',
+  summary: 'Show the key by which other devices know this one.',
+  options: {},
+  positionals: [0, 0],
+  async run({ json, terminal, signal, client }) {
+    const output = (await (await client()).call('getIdentity', {}, { signal })) as IdentityOutput;
+    if (json) {
+      terminal.line(renderJson(output));
+      return;
+    }
+    const { name, fingerprint, device } = output;
+    printFacts(terminal, [
+      ['name', name],
+      ['fingerprint', fingerprint],
+      ['public key', device],
+    ]);
+  },
+};
+
+const create: Command = {
+  name: 'space create',
+  usage: 'granary space create NAME',
+  summary: 'Found a space in which devices share assets.',
+  options: {},
+  positionals: [1, 1],
+  async run({ positionals, json, terminal, signal, client }) {
+    const space = (await (await client()).call('createSpace', { name: positionals[0] }, { signal })) as SpaceSummary;
+    if (json) {
+      terminal.line(renderJson(space));
+      return;
+    }
+    const word = commandWord(space.name, space.space);
+    terminal.line(`${printable(space.name)}: founded; this device manages it`);
+    terminal.line(`share an asset:    granary space share ${word} ASSET`);
+    terminal.line(`invite a device:   granary peer invite ${word}`);
+  },
+};
+
+const list: Command = {
+  name: 'space list',
+  usage: 'granary space list',
+  summary: 'List the spaces this device is, or was, a member of.',
+  options: {},
+  positionals: [0, 0],
+  async run({ json, terminal, signal, client }) {
+    const output = (await (await client()).call('listSpaces', {}, { signal })) as ListSpacesOutput;
+    if (json) terminal.line(renderJson(output));
+    else printSpaces(terminal, output);
+  },
+};
+
+const show: Command = {
+  name: 'space show',
+  usage: 'granary space show NAME',
+  summary: 'Show one space: its assets, and what waits or has no effect.',
+  options: {},
+  positionals: [1, 1],
+  async run({ positionals, json, terminal, signal, client }) {
+    const input = { space: positionals[0] };
+    const space = (await (await client()).call('describeSpace', input, { signal })) as SpaceDescription;
+    if (json) terminal.line(renderJson(space));
+    else printSpace(terminal, space);
+  },
+};
+
+const members: Command = {
+  name: 'space members',
+  usage: 'granary space members NAME',
+  summary: 'List the devices of a space and what each may do.',
+  options: {},
+  positionals: [1, 1],
+  async run({ positionals, json, terminal, signal, client }) {
+    const input = { space: positionals[0] };
+    const output = (await (await client()).call('listMembers', input, { signal })) as ListMembersOutput;
+    if (json) terminal.line(renderJson(output));
+    else printMembers(terminal, output);
+  },
+};
+
+const grant: Command = {
+  name: 'space grant',
+  usage: 'granary space grant SPACE DEVICE read|write|manage|pull',
+  summary: 'Change what a device may do in a space.',
+  options: {},
+  positionals: [3, 3],
+  async run({ positionals, json, terminal, signal, client }) {
+    const [space, device, word] = positionals;
+    const level = Object.values(LEVEL_CHOICES).find((choice) => choice === word?.toLowerCase());
+    if (level === undefined) {
+      throw new GranaryError('USAGE_INVALID', `"${word}" is not a level. usage: ${grant.usage}`);
+    }
+    const member = (await (await client()).call('grantAccess', { space, device, level }, { signal })) as MemberOutput;
+    if (json) terminal.line(renderJson(member));
+    else terminal.line(`${deviceText(member)} may now ${LEVEL_TEXTS[level]} in ${printable(space!)}`);
+  },
+};
+
+const revoke: Command = {
+  name: 'space revoke',
+  usage: 'granary space revoke SPACE DEVICE',
+  summary: 'Remove a device from a space, for good.',
+  options: {},
+  positionals: [2, 2],
+  async run({ positionals, json, terminal, signal, client }) {
+    const [space, device] = positionals;
+    const member = (await (await client()).call('revokeAccess', { space, device }, { signal })) as MemberOutput;
+    if (json) {
+      terminal.line(renderJson(member));
+      return;
+    }
+    terminal.line(`${deviceText(member)}: removed from ${printable(space!)}`);
+    terminal.line('What it has copied stays with it; what is written from now on it cannot read.');
+  },
+};
+
+const share: Command = {
+  name: 'space share',
+  usage: 'granary space share NAME ASSET... [--subscribe metadata|data]',
+  summary: 'Put assets into a space.',
+  options: { subscribe: { type: 'string' } },
+  positionals: [2, 10_001],
+  async run({ positionals, options, json, terminal, report, signal, client }) {
+    const [space, ...assets] = positionals;
+    const subscribe = choiceOption(options, 'subscribe', { metadata: 'metadata', data: 'data' } as const);
+    const input = { space, assets, subscribe };
+    const output = (await (await client()).call('shareAssets', input, { report, signal })) as {
+      readonly shared: readonly string[];
+    };
+    if (json) {
+      terminal.line(renderJson(output));
+      return;
+    }
+    for (const asset of output.shared) terminal.line(`${printable(asset)}: shared in ${printable(space!)}`);
+    terminal.line(
+      subscribe === 'data'
+        ? 'Members get the rows by themselves.'
+        : 'Members see what the assets are; whoever wants the rows fetches them: granary fetch ASSET',
+    );
+  },
+};
+
+export const spaceCommands: readonly Command[] = [identity, create, list, show, members, grant, revoke, share];
+
+const levelCell = (level: string | null): string => level ?? 'removed';
+
+/** Pairs of a heading and a value. */
+function printFacts(terminal: Terminal, facts: readonly (readonly [string, string])[]): void {
+  for (const line of renderRows([{ heading: '' }, { heading: '' }], facts).slice(1)) terminal.line(line);
+}
+
+function printSpaces(terminal: Terminal, { spaces }: ListSpacesOutput): void {
+  if (spaces.length === 0) {
+    terminal.line(
+      'There are no spaces yet. Found one: granary space create NAME, or join one: granary peer join TICKET',
+    );
+    return;
+  }
+  const rows = spaces.map(({ name, level, memberCount, assetCount, space }) => [
+    name,
+    levelCell(level),
+    formatCount(memberCount),
+    formatCount(assetCount),
+    space,
+  ]);
+  const columns = [
+    { heading: 'name' },
+    { heading: 'level' },
+    { heading: 'members', align: 'right' },
+    { heading: 'assets', align: 'right' },
+    { heading: 'id' },
+  ] as const;
+  for (const line of renderRows(columns, rows)) terminal.line(line);
+}
+
+function printSpace(terminal: Terminal, space: SpaceDescription): void {
+  printFacts(terminal, [
+    ['name', space.name],
+    ['id', space.space],
+    ['level', levelCell(space.level)],
+    ['founder', space.founder],
+    ['members', formatCount(space.memberCount)],
+    ['logs', formatCount(space.logCount)],
+    ['operations', formatCount(space.operationCount)],
+    ['without effect', countByReason(space.refused, 'operation') ?? 'none'],
+    ['waiting', countByReason(space.waiting, 'operation') ?? 'none'],
+    ['projection', space.projectionHash],
+  ]);
+  if (space.assets.length === 0) return;
+  terminal.line();
+  const rows = space.assets.map((asset) => [
+    asset.name,
+    asset.subscription,
+    formatCount(asset.versionCount),
+    `${formatCount(asset.segmentCount - asset.missingSegmentCount)} of ${formatCount(asset.segmentCount)}`,
+    asset.headCount > 1 ? `${asset.headCount} newest versions, made without knowledge of each other` : '',
+  ]);
+  const columns = [
+    { heading: 'asset' },
+    { heading: 'subscription' },
+    { heading: 'versions', align: 'right' },
+    { heading: 'segments here', align: 'right' },
+    { heading: '' },
+  ] as const;
+  for (const line of renderRows(columns, rows)) terminal.line(line);
+}
+
+function printMembers(terminal: Terminal, output: ListMembersOutput): void {
+  const names = new Map(output.members.map(({ device, name }) => [device, name]));
+  const rows = output.members.map(({ name, fingerprint, level, isThisDevice, grantedBy }) => [
+    name,
+    levelCell(level),
+    fingerprint,
+    grantedBy === null ? '' : (names.get(grantedBy) ?? grantedBy),
+    isThisDevice ? 'this device' : '',
+  ]);
+  const headings = ['device', 'level', 'fingerprint', 'granted by', ''];
+  for (const line of renderRows(
+    headings.map((heading) => ({ heading })),
+    rows,
+  ))
+    terminal.line(line);
+  terminal.line(countOf(output.members.filter(({ level }) => level !== null).length, 'member'));
+}

@@ -1,0 +1,300 @@
+/** Wires spaces and peers into a node. Nothing is opened before its first use: most commands need neither. */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Catalog, CatalogAsset, CatalogGuard, SegmentRef } from '#core/catalog/index.ts';
+import { summariseSegment } from '#core/catalog/adapters/segment-file.ts';
+import { createBlake3Hasher } from '#core/columnar/adapters/blake3.ts';
+import { readSegmentHeader } from '#core/columnar/index.ts';
+import {
+  type AbortOptions,
+  asGranaryError,
+  type Clock,
+  GranaryError,
+  isGranaryError,
+  type Logger,
+  type Operation,
+  type Random,
+  type SegmentHash,
+} from '#core/kernel/index.ts';
+import { edgesTo, storeEdge } from '#core/lineage/index.ts';
+import type { ByteSource, FileSystem, KeyValueStore } from '#core/platform/ports.ts';
+import { nodeOneTimeCipher } from '#sync/access/adapters/node-one-time-cipher.ts';
+import { nodeX25519 } from '#sync/access/adapters/node-x25519.ts';
+import { agreementKeyOf, includesLevel } from '#sync/access/index.ts';
+import { openYjsDocument } from '#sync/documents/index.ts';
+import { createNodeEd25519 } from '#sync/log/adapters/node-ed25519.ts';
+import { type Blake3, type DeviceKey, openLogStore } from '#sync/log/index.ts';
+import {
+  createAdmission,
+  createAgreementStore,
+  createPeers,
+  JOIN_FRAME_BYTES_MAX,
+  JOIN_PROTOCOL,
+  JOIN_STREAMS_PER_PEER_MAX,
+  type Network,
+  peerOperations,
+  startSegmentExchange,
+  startSyncEngine,
+} from '#sync/peers/index.ts';
+import { nodeLeafCipher } from '#sync/segments/adapters/node-leaf-cipher.ts';
+import { createNodeSealedFolder } from '#sync/segments/adapters/node-sealed-folder.ts';
+import { createNodeStorePlain } from '#sync/segments/adapters/node-store-plain.ts';
+import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
+import { recordSegment } from '#sync/segments/index.ts';
+import { createSpaces, spaceOperations, type Spaces } from '#sync/spaces/index.ts';
+import type { NodeConfig } from '../config.ts';
+import { createIncarnationMarker } from './incarnation-marker.ts';
+
+/** Changes that come within this time are told and applied together. Milliseconds. */
+const GATHER_MS = 50;
+
+export interface OpenSyncDeps {
+  readonly home: string;
+  readonly config: NodeConfig;
+  readonly files: FileSystem;
+  readonly store: KeyValueStore;
+  readonly catalog: Catalog;
+  readonly key: DeviceKey;
+  readonly blake3: Blake3;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Where the file of an opened segment lies. */
+  readonly segmentPath: (segment: string) => string;
+  /** The rows of an asset are others now: tables that are made of them have to follow. */
+  readonly loadTable: (asset: CatalogAsset, options?: AbortOptions) => Promise<void>;
+}
+
+export interface NodeSync extends AsyncDisposable {
+  readonly operations: readonly Operation[];
+  readonly guard: CatalogGuard;
+  readonly spaces: Spaces;
+  /** Begins to keep this node in agreement with its peers; waits for the first space to do so. */
+  start(): Promise<void>;
+  /** The lines of this node, once there are any. */
+  network(): Promise<Network>;
+}
+
+export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
+  const { home, config, files, store, catalog, key, blake3, clock, random, logger, segmentPath } = deps;
+  const ed25519 = createNodeEd25519();
+  const agreementKey = agreementKeyOf(nodeX25519, key);
+  const deviceName = config.sync.deviceName ?? hostname();
+  const logs = await openLogStore({ store, blake3, ed25519 });
+  const sealedPath = join(home, 'sealed');
+  const folder = createNodeSealedFolder(sealedPath);
+  const sealing = { folder, cipher: nodeLeafCipher, blake3, createHasher: createBlake3Hasher };
+  const stopped = new AbortController();
+  let network: Promise<Network> | undefined;
+  let gathering: Promise<void> | undefined;
+
+  const openPlain = async (segment: string): Promise<ByteSource | undefined> => {
+    try {
+      return await files.open(segmentPath(segment));
+    } catch (error) {
+      if (isGranaryError(error, 'FILE_NOT_FOUND')) return undefined;
+      throw error;
+    }
+  };
+  const requirePlain = async (segment: SegmentHash): Promise<ByteSource> => {
+    const source = await openPlain(segment);
+    if (source) return source;
+    throw new GranaryError('SEGMENT_MISSING', `The segment ${segment} is not on this node.`, { segment });
+  };
+  /** A table that is made of an asset's rows can follow only once all of them are here. */
+  const followRows = async (asset: CatalogAsset): Promise<void> => {
+    if (asset.storageFormat !== 'POSTGRESQL' || asset.version === 0) return;
+    const segments = await catalog.getManifest(asset.id, asset.version);
+    if (segments.every(({ remote }) => !remote)) await deps.loadTable(asset);
+  };
+
+  const spaces = createSpaces({
+    store,
+    logs,
+    catalog,
+    key,
+    agreementKey,
+    marker: createIncarnationMarker(files, key.publicKey),
+    clock,
+    random,
+    blake3,
+    ed25519,
+    x25519: nodeX25519,
+    cipher: nodeOneTimeCipher,
+    logger,
+    deviceName,
+    peerId: async () => (await loadTransport()).peerIdOf(key.publicKey),
+    openDocument: openYjsDocument,
+    storeEdge,
+    edgesTo: (asset) => edgesTo(store, asset),
+    afterApply: followRows,
+    breathe: () => new Promise((resolve) => setImmediate(resolve)),
+    async recordSegment(segment, { signal }) {
+      await files.makeDirectory(sealedPath);
+      const source = await requirePlain(segment);
+      try {
+        return await recordSegment({ ...sealing, random }, source, { signal });
+      } finally {
+        await source.close();
+      }
+    },
+  });
+
+  const agree = async (): Promise<void> => {
+    await spaces.settle();
+    if (network) await (await network).segments.fetchSubscribed();
+  };
+
+  // Most commands never talk to anybody, and the library takes longer to load than they take to run.
+  const loadTransport = () => import('#sync/transport/index.ts');
+
+  async function openNetwork(): Promise<Network> {
+    await spaces.opened();
+    await files.makeDirectory(sealedPath);
+    const { listen, discover, relays, isRelay, bytesPerSecond } = config.sync;
+    const { createLibp2pTransport } = await loadTransport();
+    const transport = await createLibp2pTransport(
+      {
+        seed: key.transportSeed(),
+        blake3,
+        clock,
+        random,
+        wait: nodeWait,
+        store,
+        onListenWarning: (warning) => logger.warn('Sync listens elsewhere than it should.', { ...warning }),
+      },
+      { listen, discovers: discover, relays, isRelay },
+    );
+    transport.handle(
+      JOIN_PROTOCOL,
+      { maxFrameBytes: JOIN_FRAME_BYTES_MAX, maxStreamsPerPeer: JOIN_STREAMS_PER_PEER_MAX },
+      createAdmission({ store, clock, blake3, logs, spaces, count: () => undefined }),
+    );
+    const segments = startSegmentExchange({
+      ...sealing,
+      store,
+      catalog,
+      spaces,
+      transport,
+      clock,
+      wait: nodeWait,
+      logger,
+      openPlain,
+      async storePlain(segment, pieces, options) {
+        const path = segmentPath(segment.hash);
+        await files.makeDirectory(join(path, '..'));
+        await createNodeStorePlain(segmentPath)(segment, pieces, options);
+      },
+      async describe(segment): Promise<SegmentRef> {
+        const source = await requirePlain(segment);
+        try {
+          const header = await readSegmentHeader(source);
+          const { byteCount } = source;
+          return { id: segment, rowCount: header.rowCount, byteCount, columns: summariseSegment(header) };
+        } finally {
+          await source.close();
+        }
+      },
+      afterFetch: followRows,
+      budget: bytesPerSecond === undefined ? {} : { bytesPerSecond },
+      limits: bytesPerSecond === undefined ? {} : { bytesPerSecond },
+    });
+    const agreements = createAgreementStore(store);
+    const engine = startSyncEngine({
+      store,
+      transport,
+      spaces,
+      agreements,
+      blake3,
+      random,
+      clock,
+      wait: nodeWait,
+      logger,
+      afterSession: agree,
+    });
+    void segments.fetchSubscribed().catch(warn);
+    return { transport, engine, segments };
+  }
+
+  const warn = (error: unknown) => {
+    if (!stopped.signal.aborted)
+      logger.warn('Spaces could not be brought up to date.', { cause: asGranaryError(error).message });
+  };
+
+  /** Spaces follow the catalog as long as the node runs. */
+  const stopListening = catalog.onCommit(() => {
+    if (!network || stopped.signal.aborted) return;
+    gathering ??= nodeWait(GATHER_MS, { signal: stopped.signal })
+      .then(() => {
+        gathering = undefined;
+        return agree();
+      })
+      .catch(warn);
+  });
+
+  const requireNetwork = (): Promise<Network> => {
+    network ??= openNetwork().catch((error: unknown) => {
+      network = undefined;
+      throw error;
+    });
+    return network;
+  };
+
+  const peers = createPeers({
+    store,
+    logs,
+    catalog,
+    spaces,
+    key,
+    agreementKey,
+    deviceName,
+    clock,
+    random,
+    blake3,
+    network: requireNetwork,
+    evict: () => Promise.reject(new GranaryError('UNSUPPORTED', 'Rows cannot be evicted yet.')),
+  });
+
+  return {
+    operations: [...spaceOperations(spaces), ...peerOperations(peers)],
+    spaces,
+    network: requireNetwork,
+    guard: {
+      async mayChange({ origin, name }) {
+        if (!origin) return;
+        const space = (await spaces.opened()).get(origin.space);
+        const level = space?.access.levelNow(key.publicKey);
+        if (includesLevel(level, 'write')) return;
+        throw new GranaryError(
+          'FORBIDDEN',
+          `The asset ${JSON.stringify(name)} belongs to the space ${JSON.stringify(origin.spaceName)}, in which this ` +
+            'device may not write. Ask somebody who manages it.',
+          { space: origin.space },
+        );
+      },
+    },
+    async start() {
+      const begin = async () => {
+        await requireNetwork();
+        await agree();
+      };
+      if ((await spaces.opened()).size > 0) return begin();
+      const stop = spaces.onChange(() => {
+        stop();
+        void begin().catch(warn);
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      stopListening();
+      stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      const open = await network?.catch(() => undefined);
+      if (open) {
+        await open.engine[Symbol.asyncDispose]();
+        await open.segments[Symbol.asyncDispose]();
+        await open.transport[Symbol.asyncDispose]();
+      }
+      await gathering;
+      await spaces.idle();
+    },
+  };
+}

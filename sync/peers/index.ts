@@ -1,0 +1,6 @@
+export { createAgreementStore } from './agreement-store.ts';
+export * from './operations.ts';
+export * from './peers.ts';
+export { createAdmission, JOIN_FRAME_BYTES_MAX, JOIN_PROTOCOL, JOIN_STREAMS_PER_PEER_MAX } from './redeem-ticket.ts';
+export { type SegmentExchange, type SegmentExchangeDeps, startSegmentExchange } from './segment-exchange.ts';
+export { type RunningSession, startSyncEngine, type SyncEngine } from './sync-engine.ts';

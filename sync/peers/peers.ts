@@ -1,0 +1,232 @@
+import type { Catalog } from '#core/catalog/index.ts';
+import {
+  type AbortOptions,
+  asGranaryError,
+  type Clock,
+  fromHex,
+  GranaryError,
+  isGranaryError,
+  type OperationContext,
+  type Random,
+  toHex,
+} from '#core/kernel/index.ts';
+import type { KeyValueStore } from '#core/platform/ports.ts';
+import {
+  type AgreementKey,
+  decodeTicket,
+  encodeTicket,
+  includesLevel,
+  type Level,
+  TICKET_ADDRESSES_MAX,
+  TICKET_SECRET_BYTES,
+} from '#sync/access/index.ts';
+import { type Blake3, keyFingerprint, type LogStore, type SigningKey } from '#sync/log/index.ts';
+import type { SessionReport } from '#sync/reconcile/index.ts';
+import type { Spaces } from '#sync/spaces/index.ts';
+import type { Transport } from '#sync/transport/index.ts';
+import { putInvite } from './invites.ts';
+import type { EvictOutput, FetchOutput, JoinOutput, PeerOutput, SessionOutput, TicketOutput } from './operations.ts';
+import { newPeer, type PeerRecord, readPeers } from './peer-record.ts';
+import { redeemTicket } from './redeem-ticket.ts';
+import type { SegmentExchange } from './segment-exchange.ts';
+import { contactOf, describeEnd, type SyncEngine } from './sync-engine.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+/** A peer that is to be reached for one session is waited for so long. Milliseconds. */
+const REACH_MS_MAX = 15_000;
+
+export interface PeersDeps {
+  readonly store: KeyValueStore;
+  readonly logs: LogStore;
+  readonly catalog: Catalog;
+  readonly spaces: Spaces;
+  readonly key: SigningKey;
+  readonly agreementKey: AgreementKey;
+  readonly deviceName: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly blake3: Blake3;
+  /** The lines of this node; started by the first use, as most commands need none. */
+  readonly network: () => Promise<Network>;
+  readonly evict: (asset: string, context: OperationContext) => Promise<EvictOutput>;
+}
+
+/** What talks to peers while the node runs. */
+export interface Network {
+  readonly transport: Transport;
+  readonly engine: SyncEngine;
+  readonly segments: SegmentExchange;
+}
+
+/** The other devices: how they come in, and how this node agrees with them. */
+export interface Peers {
+  invite(input: { readonly space: string; readonly level: Level; readonly hours: number }): Promise<TicketOutput>;
+  join(ticket: string, options?: AbortOptions): Promise<JoinOutput>;
+  listPeers(): Promise<PeerOutput[]>;
+  syncNow(peer: string | undefined, context: OperationContext): Promise<SessionOutput[]>;
+  fetchAsset(asset: string, context: OperationContext): Promise<FetchOutput>;
+  evictAsset(asset: string, context: OperationContext): Promise<EvictOutput>;
+}
+
+export function createPeers(deps: PeersDeps): Peers {
+  const { store, catalog, spaces, key, clock, random, blake3 } = deps;
+
+  async function invite({ space: name, level, hours }: Parameters<Peers['invite']>[0]): Promise<TicketOutput> {
+    const space = await spaces.find(name);
+    const { record, access, genesisId } = space;
+    if (!includesLevel(access.levelNow(key.publicKey), 'manage')) throw notManaged(record.name);
+    const { transport } = await deps.network();
+    const secret = random.bytes(TICKET_SECRET_BYTES);
+    const expiresAt = clock.now() + hours * HOUR_MS;
+    await putInvite(deps, secret, { space: record.space, level, expiresAt });
+    const addresses = transport.addresses().slice(0, TICKET_ADDRESSES_MAX);
+    const ticket = encodeTicket(blake3, {
+      space: record.space,
+      genesisId,
+      issuer: key.publicKey,
+      addresses,
+      secret,
+      level,
+      expiresAt,
+      spaceName: record.name,
+    });
+    return { ticket, space: record.name, level, expiresAt: new Date(expiresAt).toISOString(), addresses };
+  }
+
+  async function join(text: string, { signal }: AbortOptions = {}): Promise<JoinOutput> {
+    const ticket = decodeTicket(blake3, text);
+    if (toHex(ticket.issuer) === toHex(key.publicKey)) throw ownTicket();
+    const { transport, engine } = await deps.network();
+    const joined = await redeemTicket({ ...deps, transport }, ticket, { signal });
+    const { record, access } = await spaces.join(joined);
+    // The space is joined; what else there is also comes later.
+    const session = await engine.syncWith(ticket.issuer, { signal }).catch((error: unknown) => {
+      if (signal?.aborted) throw error;
+      return undefined;
+    });
+    return {
+      space: record.space,
+      name: record.name,
+      level: access.levelNow(key.publicKey)!,
+      operationCount: session?.progress.operationsDone ?? 0,
+    };
+  }
+
+  async function listPeers(): Promise<PeerOutput[]> {
+    await spaces.opened();
+    const { transport } = await deps.network();
+    const connected = new Map(transport.peers().map((peer) => [toHex(peer.peer), peer]));
+    const records = new Map((await readPeers(store)).map((peer) => [peer.device, peer]));
+    return [...spaces.peers()].map(([device, { name, spaces: shared }]): PeerOutput => {
+      const record = records.get(device) ?? newPeer(device);
+      const line = connected.get(device);
+      return {
+        device,
+        fingerprint: keyFingerprint(blake3, fromHex(device)),
+        name,
+        spaces: [...shared],
+        isConnected: line !== undefined,
+        address: line?.address ?? null,
+        lastContact: record.lastContactAt === null ? null : new Date(record.lastContactAt).toISOString(),
+        contacts: record.spaces.map((contact) => ({ ...contact })),
+        bytesSent: record.bytesSent,
+        bytesReceived: record.bytesReceived,
+        waitsFor: waitsFor(record, line !== undefined),
+      };
+    });
+  }
+
+  async function syncNow(name: string | undefined, { signal, report }: OperationContext): Promise<SessionOutput[]> {
+    await spaces.settle();
+    const { engine } = await deps.network();
+    const known = [...spaces.peers()].map(([device, peer]) => ({ device, name: peer.name }));
+    const wanted = name === undefined ? known : [findPeer(known, name)];
+    return Promise.all(wanted.map((peer) => syncOne(engine, peer, { signal, report })));
+  }
+
+  async function syncOne(
+    engine: SyncEngine,
+    { device, name }: { readonly device: string; readonly name: string },
+    { signal, report }: Pick<OperationContext, 'signal' | 'report'>,
+  ): Promise<SessionOutput> {
+    try {
+      const session = await engine.syncWith(fromHex(device), {
+        signal,
+        reachMs: REACH_MS_MAX,
+        onProgress: ({ operationsDone, operationsTotal }) =>
+          report({ stage: 'syncing', subject: name, done: operationsDone, total: operationsTotal, unit: 'operations' }),
+      });
+      return { device, name, ...(await sessionOutput(session)) };
+    } catch (error) {
+      if (!isGranaryError(error, 'PEER_UNREACHABLE') && !isGranaryError(error, 'TIMED_OUT')) throw error;
+      const nothing = { operations: 0, bytesSent: 0, bytesReceived: 0, spaces: [] };
+      return { device, name, end: 'unreachable', reason: asGranaryError(error).message, ...nothing };
+    }
+  }
+
+  async function sessionOutput(session: SessionReport): Promise<Omit<SessionOutput, 'device' | 'name'>> {
+    const opened = await spaces.opened();
+    return {
+      end: session.end,
+      reason: session.end === 'complete' ? null : describeEnd(session),
+      operations: session.progress.operationsDone,
+      bytesSent: session.byteCounts.sent,
+      bytesReceived: session.byteCounts.received,
+      spaces: session.spaces.map((space) => ({ ...contactOf(opened, space) })),
+    };
+  }
+
+  function findPeer(known: readonly { readonly device: string; readonly name: string }[], wanted: string) {
+    const start = wanted.toLowerCase();
+    const byKey = known.filter(
+      ({ device }) => device.startsWith(start) || keyFingerprint(blake3, fromHex(device)).startsWith(start),
+    );
+    const found = byKey.length > 0 ? byKey : known.filter(({ name }) => name === wanted);
+    if (found.length === 1) return found[0]!;
+    throw new GranaryError(
+      'DEVICE_NOT_FOUND',
+      `No space of this node has exactly one device ${JSON.stringify(wanted)}.`,
+      {
+        device: wanted,
+      },
+    );
+  }
+
+  return {
+    invite,
+    join,
+    listPeers,
+    syncNow,
+    async fetchAsset(name, { signal, report }) {
+      const asset = await catalog.getAsset(name);
+      const { segments } = await deps.network();
+      if ((await spaces.subscription(asset.id)) !== undefined) await spaces.subscribe(asset.id, 'data');
+      return { asset: asset.name, ...(await segments.fetchAsset(asset, 'person', { signal, report })) };
+    },
+    evictAsset: deps.evict,
+  };
+}
+
+function waitsFor({ lastContactAt, lastFailure, spaces }: PeerRecord, isConnected: boolean): string[] {
+  const reasons: string[] = [];
+  if (!isConnected) {
+    reasons.push(lastContactAt === null ? 'never met; it has to run where this node can reach it' : 'not connected');
+  }
+  if (lastFailure) reasons.push(lastFailure.message);
+  for (const { missingHere, missingThere } of spaces) {
+    for (const [reason, count] of Object.entries(missingHere))
+      reasons.push(`${count} operations not taken here: ${reason}`);
+    for (const [reason, count] of Object.entries(missingThere))
+      reasons.push(`${count} operations not taken there: ${reason}`);
+  }
+  return reasons;
+}
+
+const notManaged = (name: string) =>
+  new GranaryError(
+    'FORBIDDEN',
+    `This device does not manage the space ${JSON.stringify(name)}. Ask who does to invite.`,
+  );
+
+const ownTicket = () =>
+  new GranaryError('TICKET_INVALID', 'The ticket was made by this device. Redeem it on the other one.');

@@ -1,0 +1,201 @@
+/**
+ * How a ticket is redeemed, over one stream that the new device opens to the one that made the ticket. The new device sends
+ * the CBOR array `[1, secret, X25519 key, device name]`; the answer is the array `[1, verdict]` and, when the verdict is 0,
+ * the operations of all control logs of the space, one a frame, log after log.
+ */
+import {
+  type AbortOptions,
+  createMutex,
+  GranaryError,
+  isGranaryError,
+  raceAbort,
+  type Uuid,
+} from '#core/kernel/index.ts';
+import { type AgreementKey, isAgreementKey, TICKET_SECRET_BYTES, type Ticket } from '#sync/access/index.ts';
+import {
+  type CborCursor,
+  encodeArray,
+  encodeByteString,
+  encodeText,
+  encodeUnsigned,
+  type LogStore,
+  OPERATION_BYTES_MAX,
+  operationInvalid,
+  orInvalid,
+  readArrayLength,
+  readByteString,
+  readEnd,
+  readTextUpTo,
+  readUnsigned,
+} from '#sync/log/index.ts';
+import type { JoinedSpace, OpenSpace, Spaces } from '#sync/spaces/index.ts';
+import type { PeerStream, Transport } from '#sync/transport/index.ts';
+import { type InviteDeps, type InviteRefusal, useInvite } from './invites.ts';
+
+export const JOIN_PROTOCOL = '/granary/join/1';
+
+/** Redeeming goes on one after another; who opens more is guessing. */
+export const JOIN_STREAMS_PER_PEER_MAX = 1;
+/** Frames hold one operation each. */
+export const JOIN_FRAME_BYTES_MAX = OPERATION_BYTES_MAX;
+/** Control operations that a new device takes from the one that invites it, in bytes, as it holds them until it knows the founder. */
+export const JOIN_BYTES_MAX = 32 * 2 ** 20;
+/** Bytes of a device's name, as grants carry it. */
+const DEVICE_NAME_BYTES_MAX = 255;
+
+const VERSION = 1;
+const VERDICTS = ['granted', 'unknown', 'expired', 'used', 'refused'] as const;
+type Verdict = (typeof VERDICTS)[number];
+
+interface JoinRequest {
+  readonly secret: Uint8Array;
+  readonly encryptionKey: Uint8Array;
+  readonly name: string;
+}
+
+const encodeRequest = ({ secret, encryptionKey, name }: JoinRequest): Uint8Array =>
+  encodeArray([encodeUnsigned(VERSION), encodeByteString(secret), encodeByteString(encryptionKey), encodeText(name)]);
+
+function decodeRequest(bytes: Uint8Array): JoinRequest {
+  const cursor = openRecord(bytes, 4n);
+  const secret = readByteString(cursor, TICKET_SECRET_BYTES);
+  const encryptionKey = readByteString(cursor, 32);
+  const name = readTextUpTo(cursor, DEVICE_NAME_BYTES_MAX);
+  readEnd(cursor);
+  if (!isAgreementKey(encryptionKey)) throw operationInvalid('an X25519 key is of small order');
+  return { secret, encryptionKey, name };
+}
+
+function openRecord(bytes: Uint8Array, length: bigint): CborCursor {
+  const cursor = { bytes, offset: 0 };
+  if (readArrayLength(cursor) !== length || readUnsigned(cursor, 0xffffn) !== BigInt(VERSION)) {
+    throw operationInvalid('a frame is of an unknown form');
+  }
+  return cursor;
+}
+
+const encodeVerdict = (verdict: Verdict): Uint8Array =>
+  encodeArray([encodeUnsigned(VERSION), encodeUnsigned(VERDICTS.indexOf(verdict))]);
+
+function decodeVerdict(bytes: Uint8Array): Verdict {
+  const cursor = openRecord(bytes, 2n);
+  const verdict = VERDICTS[Number(readUnsigned(cursor, BigInt(VERDICTS.length - 1)))]!;
+  readEnd(cursor);
+  return verdict;
+}
+
+export interface AdmitDeps extends InviteDeps {
+  readonly logs: LogStore;
+  readonly spaces: Spaces;
+  readonly count: (event: InviteRefusal | 'malformed' | 'granted') => void;
+}
+
+/** Redeems the ticket of the device at the other end of a stream, if it has one. */
+export function createAdmission(deps: AdmitDeps): (stream: PeerStream) => Promise<void> {
+  // Two devices with copies of one ticket must not both find it unused.
+  const oneAtATime = createMutex();
+  return async (stream) => {
+    for await (const bytes of stream.frames) {
+      const request = orInvalid(() => decodeRequest(bytes));
+      if (!request) {
+        deps.count('malformed');
+        return stream.abort();
+      }
+      const space = await oneAtATime(() => admit(deps, stream.peer, request));
+      if (typeof space === 'string') return stream.send(encodeVerdict(space));
+      await stream.send(encodeVerdict('granted'));
+      await sendControl(deps.logs, space, stream);
+      return stream.close();
+    }
+  };
+}
+
+async function admit(deps: AdmitDeps, device: Uint8Array, request: JoinRequest): Promise<OpenSpace | Verdict> {
+  const invite = await useInvite(deps, request.secret, device);
+  deps.count(typeof invite === 'string' ? invite : 'granted');
+  if (typeof invite === 'string') return invite;
+  const space = (await deps.spaces.opened()).get(invite.space);
+  if (!space) return 'refused';
+  if (space.access.levelNow(device) !== null) return space;
+  const { encryptionKey, name } = request;
+  try {
+    await deps.spaces.admit(space, { device, level: invite.level, encryptionKey, name });
+  } catch (error) {
+    // This device manages the space no more, or the other one was removed from it.
+    if (isGranaryError(error, 'FORBIDDEN')) return 'refused';
+    throw error;
+  }
+  return space;
+}
+
+async function sendControl(logs: LogStore, { store }: OpenSpace, stream: PeerStream): Promise<void> {
+  const control = store
+    .logs('control')
+    .toSorted((left, right) => store.rank(left.author, left.logId) - store.rank(right.author, right.logId));
+  for (const { author, logId } of control) {
+    for await (const bytes of logs.operationsFrom(author, logId, 0)) await stream.send(bytes);
+  }
+}
+
+export interface RedeemDeps {
+  readonly transport: Transport;
+  readonly agreementKey: AgreementKey;
+  readonly deviceName: string;
+}
+
+/**
+ * Redeems a ticket at the device that made it and returns what it hands over. Errors: `PEER_UNREACHABLE`, `TICKET_INVALID`
+ * when it is not redeemed, `SYNC_REFUSED`, `SYNC_INTERRUPTED`, `LIMIT_EXCEEDED`, `CANCELLED`.
+ */
+export async function redeemTicket(
+  { transport, agreementKey, deviceName }: RedeemDeps,
+  { issuer, addresses, secret, space, genesisId, spaceName }: Ticket,
+  { signal }: AbortOptions = {},
+): Promise<JoinedSpace> {
+  transport.addAddresses(issuer, addresses);
+  const stream = await transport.open(issuer, JOIN_PROTOCOL, { signal, maxFrameBytes: JOIN_FRAME_BYTES_MAX });
+  try {
+    await raceAbort(
+      stream.send(encodeRequest({ secret, encryptionKey: agreementKey.publicKey, name: deviceName })),
+      signal,
+    );
+    const frames = stream.frames[Symbol.asyncIterator]();
+    const next = async () => {
+      const { done, value } = await raceAbort(frames.next(), signal);
+      return done ? undefined : (value as Uint8Array);
+    };
+    const answer = await next();
+    if (!answer) throw new GranaryError('SYNC_INTERRUPTED', 'The device that made the ticket hung up. Try again.');
+    const verdict = orInvalid(() => decodeVerdict(answer));
+    if (verdict !== 'granted') throw notRedeemed(verdict);
+    const operations: Uint8Array[] = [];
+    let byteCount = 0;
+    for (let bytes = await next(); bytes; bytes = await next()) {
+      byteCount += bytes.length;
+      if (byteCount > JOIN_BYTES_MAX) throw tooMuch();
+      operations.push(bytes);
+    }
+    return { space: space as Uuid, genesisId, name: spaceName, operations };
+  } finally {
+    stream.abort();
+  }
+}
+
+const REFUSALS: Readonly<Record<Exclude<Verdict, 'granted'>, string>> = {
+  unknown: 'is not known to the device that it names. Ask for another one',
+  expired: 'has expired. Ask for another one',
+  used: 'was redeemed by another device already. Ask for another one',
+  refused: 'cannot be redeemed: the device that made it does not manage the space, or this one was removed from it',
+};
+
+const notRedeemed = (verdict: Exclude<Verdict, 'granted'> | undefined) =>
+  verdict
+    ? new GranaryError('TICKET_INVALID', `The ticket ${REFUSALS[verdict]}.`, { verdict })
+    : new GranaryError('SYNC_REFUSED', 'The device that made the ticket gave an answer that makes no sense.');
+
+const tooMuch = () =>
+  new GranaryError(
+    'LIMIT_EXCEEDED',
+    `The device that made the ticket sends more than ${JOIN_BYTES_MAX} bytes about its members (JOIN_BYTES_MAX).`,
+    { limit: JOIN_BYTES_MAX },
+  );

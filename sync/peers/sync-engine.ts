@@ -1,0 +1,306 @@
+import {
+  type AbortOptions,
+  asGranaryError,
+  type Clock,
+  equalBytes,
+  fromHex,
+  GranaryError,
+  type Logger,
+  type Random,
+  throwIfAborted,
+  toHex,
+} from '#core/kernel/index.ts';
+import type { KeyValueStore } from '#core/platform/ports.ts';
+import type { Blake3 } from '#sync/log/index.ts';
+import { type AgreementStore, runSession, type SessionReport, type SyncProgress } from '#sync/reconcile/index.ts';
+import type { Wait } from '#sync/segments/index.ts';
+import type { Spaces } from '#sync/spaces/index.ts';
+import type { PeerStream, Transport } from '#sync/transport/index.ts';
+import { type PeerRecord, readPeer, type SpaceContact, writePeer } from './peer-record.ts';
+import { watchChannel } from './watched-channel.ts';
+
+export const SYNC_PROTOCOL = '/granary/sync/1';
+
+/** A peer that says and takes nothing for so long in a session has gone, or has been stopped. Milliseconds. */
+export const SESSION_SILENCE_MS_MAX = 20_000;
+/** What happens within this time travels in one session. Milliseconds. */
+const GATHER_MS = 100;
+/** Connected peers are asked again this often, should a change have been missed. Milliseconds. */
+const ASK_AGAIN_MS = 60_000;
+/** After a session that failed or left something out, the next one waits this long, doubled each time. Milliseconds. */
+const RETRY_MS = 2_000;
+const RETRY_MS_MAX = 5 * 60_000;
+/** Streams of sessions that one peer may open at once: one it began, and one more that crossed with an older one. */
+const SESSIONS_PER_PEER_MAX = 4;
+/** A frame of a session with its type. */
+const SYNC_FRAME_LIMIT = 2 ** 20;
+
+export interface SyncEngineDeps {
+  readonly store: KeyValueStore;
+  readonly transport: Transport;
+  readonly spaces: Spaces;
+  /** Called after each session, when what came is to be applied. */
+  readonly afterSession: () => Promise<void>;
+  readonly agreements: AgreementStore;
+  readonly blake3: Blake3;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly wait: Wait;
+  readonly logger: Logger;
+}
+
+export interface SyncOptions extends AbortOptions {
+  /** Milliseconds in which the device has to be reached; without a limit as long as the transport tries. */
+  readonly reachMs?: number | undefined;
+  readonly onProgress?: ((progress: SyncProgress) => void) | undefined;
+}
+
+/** A session that runs now. */
+export interface RunningSession {
+  readonly device: string;
+  readonly startedAt: number;
+  readonly progress: SyncProgress;
+}
+
+export interface SyncEngine extends AsyncDisposable {
+  /**
+   * Runs one session with a device and applies what came. What the device or the line does wrong is in the report.
+   * Errors: `PEER_UNREACHABLE`, `FORBIDDEN` for a device that shares no space, `CANCELLED`.
+   */
+  syncWith(device: Uint8Array, options?: SyncOptions): Promise<SessionReport>;
+  running(): readonly RunningSession[];
+  /** Faults of peers by reason, since the start. */
+  readonly refusals: ReadonlyMap<string, number>;
+}
+
+/** What is known of one device while the node runs. */
+interface Contact {
+  /** A session is to follow the one that runs. */
+  isWanted: boolean;
+  loop: Promise<void> | undefined;
+  failures: number;
+}
+
+/**
+ * Keeps this node in agreement with its peers for as long as it runs: a session when a peer appears, when something
+ * changed here, and now and then. Each peer has one session of this side at a time; peers do not wait for each other.
+ */
+export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
+  const { store, transport, spaces, clock, wait, logger } = deps;
+  const self = toHex(transport.self);
+  const stopped = new AbortController();
+  const contacts = new Map<string, Contact>();
+  const running = new Set<RunningSession>();
+  const refusals = new Map<string, number>();
+  const work = new Set<Promise<unknown>>();
+
+  const track = (promise: Promise<unknown>): void => {
+    const tracked = promise
+      .catch((error: unknown) => {
+        if (!stopped.signal.aborted) logger.warn('A sync failed.', { cause: asGranaryError(error).message });
+      })
+      .finally(() => work.delete(tracked));
+    work.add(tracked);
+  };
+
+  async function run(
+    role: 'initiator' | 'responder',
+    stream: PeerStream,
+    { signal, onProgress }: SyncOptions,
+  ): Promise<SessionReport> {
+    const device = toHex(stream.peer);
+    const channel = watchChannel({ clock, wait }, stream);
+    const ended = new AbortController();
+    const any = AbortSignal.any([ended.signal, stopped.signal, ...(signal ? [signal] : [])]);
+    const session = { device, startedAt: clock.now(), progress: NO_PROGRESS };
+    running.add(session);
+    channel.whenSilent(SESSION_SILENCE_MS_MAX, any).then(
+      () => ended.abort(silence()),
+      () => undefined,
+    );
+    try {
+      const report = await runSession(
+        {
+          blake3: deps.blake3,
+          random: deps.random,
+          agreements: deps.agreements,
+          onRefusal: (reason) => refusals.set(reason, (refusals.get(reason) ?? 0) + 1),
+        },
+        {
+          role,
+          channel,
+          peerId: stream.peer,
+          binding: stream.binding,
+          views: spaces.viewsFor(stream.peer),
+          onProgress(progress) {
+            session.progress = progress;
+            onProgress?.(progress);
+          },
+        },
+        { signal: any },
+      );
+      const opened = await spaces.opened();
+      await remember(device, (peer) => withReport(opened, peer, report));
+      await deps.afterSession();
+      return report;
+    } catch (error) {
+      stream.abort();
+      await remember(device, (peer) => withFailure(peer, asGranaryError(error).message));
+      throw error;
+    } finally {
+      running.delete(session);
+      ended.abort();
+    }
+  }
+
+  async function remember(device: string, change: (peer: PeerRecord) => PeerRecord): Promise<void> {
+    await writePeer(store, change(await readPeer(store, device)));
+  }
+
+  const withReport = (opened: OpenedSpaces, peer: PeerRecord, report: SessionReport): PeerRecord => ({
+    ...peer,
+    lastContactAt: report.end === 'complete' ? clock.now() : peer.lastContactAt,
+    spaces: report.end === 'complete' ? report.spaces.map((space) => contactOf(opened, space)) : peer.spaces,
+    bytesSent: peer.bytesSent + report.byteCounts.sent,
+    bytesReceived: peer.bytesReceived + report.byteCounts.received,
+    sessions: peer.sessions + 1,
+    lastFailure: report.end === 'complete' ? null : { at: clock.now(), message: describeEnd(report) },
+  });
+
+  const withFailure = (peer: PeerRecord, message: string): PeerRecord => ({
+    ...peer,
+    sessions: peer.sessions + 1,
+    lastFailure: { at: clock.now(), message },
+  });
+
+  async function syncWith(device: Uint8Array, options: SyncOptions = {}): Promise<SessionReport> {
+    throwIfAborted(options.signal);
+    if (spaces.viewsFor(device).length === 0) throw shareNothing(toHex(device));
+    const signal = AbortSignal.any([stopped.signal, ...(options.signal ? [options.signal] : [])]);
+    const reached = new AbortController();
+    const { reachMs } = options;
+    if (reachMs !== undefined) {
+      wait(reachMs, { signal: AbortSignal.any([signal, reached.signal]) }).then(
+        () => reached.abort(notReached(reachMs)),
+        () => undefined,
+      );
+    }
+    const stream = await transport.open(device, SYNC_PROTOCOL, { signal: AbortSignal.any([signal, reached.signal]) });
+    // From here on only silence ends it.
+    reached.abort();
+    return run('initiator', stream, options);
+  }
+
+  /** Wants a session with a device soon. */
+  function nudge(device: string): void {
+    if (stopped.signal.aborted || device === self) return;
+    const contact = contacts.get(device) ?? { isWanted: false, loop: undefined, failures: 0 };
+    contacts.set(device, contact);
+    contact.isWanted = true;
+    if (contact.loop) return;
+    contact.loop = follow(device, contact).finally(() => {
+      contact.loop = undefined;
+    });
+    track(contact.loop);
+  }
+
+  const isConnected = (device: string) => transport.peers().some(({ peer }) => toHex(peer) === device);
+
+  async function follow(device: string, contact: Contact): Promise<void> {
+    const { signal } = stopped;
+    while (contact.isWanted && !signal.aborted) {
+      await wait(GATHER_MS, { signal });
+      contact.isWanted = false;
+      const key = fromHex(device);
+      if (!isConnected(device) || spaces.viewsFor(key).length === 0) return;
+      const isDone = await syncWith(key).then(
+        ({ end, spaces: reports }) => end === 'complete' && reports.every(({ equal }) => equal),
+        (error: unknown) => {
+          if (signal.aborted) throw error;
+          return false;
+        },
+      );
+      contact.failures = isDone ? 0 : contact.failures + 1;
+      if (isDone) continue;
+      // The other side may be behind as well, or restarting: it is asked again, ever more rarely.
+      await wait(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (contact.failures - 1)), { signal });
+      contact.isWanted = true;
+    }
+  }
+
+  const connectedPeers = () => transport.peers().map(({ peer }) => toHex(peer));
+  const nudgeAll = () => connectedPeers().forEach(nudge);
+
+  async function askAgain(): Promise<void> {
+    for (;;) {
+      await wait(ASK_AGAIN_MS, { signal: stopped.signal });
+      nudgeAll();
+    }
+  }
+
+  transport.handle(
+    SYNC_PROTOCOL,
+    { maxFrameBytes: SYNC_FRAME_LIMIT, maxStreamsPerPeer: SESSIONS_PER_PEER_MAX },
+    async (stream) => {
+      await run('responder', stream, {});
+    },
+  );
+  transport.keepConnected(new Set(spaces.peers().keys()));
+  const stopListening = [
+    transport.onChange(({ kind, peer }) => {
+      if (kind === 'connected') nudge(toHex(peer));
+    }),
+    spaces.onChange(() => {
+      transport.keepConnected(new Set(spaces.peers().keys()));
+      nudgeAll();
+    }),
+  ];
+  nudgeAll();
+  track(askAgain());
+
+  return {
+    syncWith,
+    running: () => [...running],
+    refusals,
+    async [Symbol.asyncDispose]() {
+      for (const stop of stopListening) stop();
+      stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      await Promise.all(work);
+    },
+  };
+}
+
+const NO_PROGRESS: SyncProgress = { operationsDone: 0, operationsTotal: 0, bytesDone: 0, bytesTotal: 0 };
+
+const silence = () =>
+  new GranaryError('TIMED_OUT', `The other node was silent for ${SESSION_SILENCE_MS_MAX / 1000} seconds.`);
+
+const notReached = (milliseconds: number) =>
+  new GranaryError('TIMED_OUT', `The other node was not reached within ${milliseconds / 1000} seconds.`);
+
+const shareNothing = (device: string) =>
+  new GranaryError('FORBIDDEN', `The device ${device} is in no space of this node. Invite it to one.`, { device });
+
+type OpenedSpaces = Awaited<ReturnType<Spaces['opened']>>;
+
+/** How a space ended in a session, as it is remembered and shown. */
+export function contactOf(
+  opened: OpenedSpaces,
+  { spaceId, equal, missingHere, missingThere }: SessionReport['spaces'][number],
+): SpaceContact {
+  const space = [...opened.values()].find(({ genesisId }) => equalBytes(genesisId, spaceId));
+  return {
+    space: space?.record.space ?? toHex(spaceId),
+    isEqual: equal,
+    missingHere: Object.fromEntries(missingHere),
+    missingThere: Object.fromEntries(missingThere),
+  };
+}
+
+/** Why a session did not end completely. */
+export function describeEnd({ end, refusal }: SessionReport): string {
+  if (end === 'interrupted') return 'The line broke.';
+  return end === 'refused'
+    ? `It broke the protocol: ${refusal ?? 'unknown'}.`
+    : `It says that this node broke the protocol: ${refusal ?? 'unknown'}.`;
+}

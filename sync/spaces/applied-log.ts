@@ -1,0 +1,23 @@
+import { canonicalJson, readRecord } from '#core/kernel/index.ts';
+import type { Commit, KeyValueStore } from '#core/platform/ports.ts';
+import { appliedKey } from './space-keys.ts';
+
+/** How far the operations of one data log have been applied. */
+export interface AppliedLog {
+  /** The seq of the next one. */
+  readonly next: number;
+  /** The control operations that the author had last said to have seen, in hexadecimal digits. */
+  readonly heads: readonly string[];
+}
+
+export const NOTHING_APPLIED: AppliedLog = { next: 0, heads: [] };
+
+/** `logPath` is `<author>/<log id>`, in hexadecimal digits. Errors: `JOURNAL_CORRUPT`. */
+export async function readAppliedLog(store: KeyValueStore, space: string, logPath: string): Promise<AppliedLog> {
+  const key = appliedKey(space, logPath);
+  const bytes = await store.get(key);
+  return bytes ? readRecord<AppliedLog>(key, bytes) : NOTHING_APPLIED;
+}
+
+export const putAppliedLog = (commit: Commit, space: string, logPath: string, applied: AppliedLog): Commit =>
+  commit.put(appliedKey(space, logPath), canonicalJson(applied));

@@ -1,0 +1,28 @@
+import { toHex, type Uuid } from '#core/kernel/index.ts';
+import type { ControlOperation } from '#sync/access/index.ts';
+import { decodeEnvelope, type Envelope, type LogName, orInvalid, type SignedOperation } from '#sync/log/index.ts';
+
+/** Names a log in keys: author and log id in hexadecimal digits. */
+export const logPathOf = ({ author, logId }: LogName): string => `${toHex(author)}/${toHex(logId)}`;
+
+/** What a body says; undefined when it is no envelope of this space. */
+export function readEnvelope(body: Uint8Array, space: Uuid): Envelope | undefined {
+  const envelope = orInvalid(() => decodeEnvelope(body));
+  return envelope?.space === space ? envelope : undefined;
+}
+
+/** What an operation of a control log says to the space; undefined when it says nothing. */
+export function toControlOperation(space: Uuid, { id, header, body }: SignedOperation): ControlOperation | undefined {
+  const envelope = body && readEnvelope(body, space);
+  if (!envelope || !header.extensions || envelope.content.kind !== 'record') return undefined;
+  return {
+    id,
+    author: header.publicKey,
+    logId: header.extensions.logId,
+    seq: header.seq,
+    backlink: header.backlink,
+    dependencies: envelope.dependencies,
+    schema: envelope.schema,
+    content: envelope.content.bytes,
+  };
+}

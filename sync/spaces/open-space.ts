@@ -1,0 +1,287 @@
+/**
+ * One space on this node: who may do what, the keys, the view that peers compare, and the two logs that this device signs.
+ *
+ * In a data log an operation of the schema `granary.heads.v1`, about the space, has an empty record: its dependencies are
+ * the control operations that its author had seen when it wrote what follows.
+ */
+import { type Clock, fromHex, GranaryError, isGranaryError, type Random, toHex } from '#core/kernel/index.ts';
+import { type HybridTime, nextHybridTime } from '#core/catalog/index.ts';
+import type { Commit, KeyValueStore } from '#core/platform/ports.ts';
+import {
+  type AccessState,
+  type AgreementKey,
+  type ControlOperation,
+  includesLevel,
+  type OneTimeCipher,
+  type KeyPlan,
+  openBody,
+  planKeys,
+  readSealedBody,
+  resolveAccess,
+  sealBody,
+  type SpaceKey,
+  writingKey,
+  type X25519,
+} from '#sync/access/index.ts';
+import {
+  type Blake3,
+  type Ed25519,
+  type Envelope,
+  type Incarnation,
+  type IncarnationMarker,
+  type LogName,
+  type LogStore,
+  type AppendOptions,
+  type LogKind,
+  openSpaceLogs,
+  type OperationPlace,
+  type SigningKey,
+  type SignedOperation,
+  sortDependencies,
+  type SpaceLogs,
+} from '#sync/log/index.ts';
+import { openSpaceView, type SpaceView } from '#sync/reconcile/index.ts';
+import { readAppliedLog } from './applied-log.ts';
+import { logPathOf, toControlOperation } from './control-operation.ts';
+import { type Keyring, openKeyring } from './keyring.ts';
+import type { SpaceRecord } from './space-record.ts';
+import { keyRecord } from './sign-keys.ts';
+import { openSpaceStore, type SpaceStore } from './space-store.ts';
+
+/** Names what an author had seen of the control logs. */
+export const HEADS_SCHEMA = 'granary.heads.v1';
+
+export interface SpaceDeps {
+  readonly store: KeyValueStore;
+  readonly logs: LogStore;
+  readonly key: SigningKey;
+  readonly agreementKey: AgreementKey;
+  readonly marker: IncarnationMarker;
+  readonly incarnation: Incarnation;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly blake3: Blake3;
+  readonly ed25519: Ed25519;
+  readonly x25519: X25519;
+  readonly cipher: OneTimeCipher;
+}
+
+/** A record that is to be signed into the control log. */
+export interface ControlRecord {
+  readonly schema: string;
+  readonly content: Uint8Array;
+}
+
+export type DataEnvelope = Pick<Envelope, 'schema' | 'subject' | 'dependencies' | 'content'>;
+
+export interface SignOptions {
+  readonly alsoWrite?: Commit;
+  readonly onSigned?: (operationIds: readonly string[]) => void;
+}
+
+export interface OpenSpace {
+  /** Public key of this device, in hexadecimal digits. */
+  readonly self: string;
+  readonly record: SpaceRecord;
+  readonly genesisId: Uint8Array;
+  readonly store: SpaceStore;
+  readonly view: SpaceView;
+  /** As far as the control operations that are here tell. */
+  readonly access: AccessState;
+  readonly keyring: Keyring;
+  /** Opens the sealed body of an operation at its place. */
+  open(place: OperationPlace, body: Uint8Array): Uint8Array | { readonly locked: string } | undefined;
+  /**
+   * Signs what readers need to have the same key, when `isDue` says so of the plan: several devices can come to the same
+   * plan. Returns false when nothing was signed.
+   */
+  healKeys(isDue: (plan: KeyPlan) => boolean): Promise<boolean>;
+  /** Signs records into the control log of this device; returns the ids of their operations. Errors: `FORBIDDEN`. */
+  signControl(records: readonly ControlRecord[]): Promise<string[]>;
+  /**
+   * Signs operations about assets, sealed under a key that nobody but readers has; makes one where that is needed. Returns
+   * their ids. Errors: `FORBIDDEN`, `KEY_MISSING` while no device has handed this one the key.
+   */
+  signData(envelopes: readonly DataEnvelope[], options?: SignOptions): Promise<string[]>;
+  /** The data log of this device in the space; begun when there is none. */
+  ownDataLog(): Promise<LogName>;
+  /** Takes note of what changed in the logs other than by the view, such as by a late check of signatures. */
+  refresh(): Promise<void>;
+}
+
+/**
+ * Opens a space whose control operations are in the store. `onControlChange` is called when what is allowed may have
+ * changed. Errors: `STORE_DAMAGED`, those of the store.
+ */
+export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlChange: () => void): Promise<OpenSpace> {
+  const { key, blake3 } = deps;
+  const { space } = record;
+  const genesisId = fromHex(record.genesisId);
+  const control = new Map<string, ControlOperation>();
+  let access: AccessState | undefined;
+  let keyring: Keyring | undefined;
+  let own: SpaceLogs | undefined;
+  let declared: readonly string[] | undefined;
+  let time: HybridTime = { wall: 0, counter: 0 };
+
+  const readAccess = (): AccessState => (access ??= resolveAccess(deps, genesisId, control.values()));
+  const readKeyring = (): Keyring =>
+    (keyring = openKeyring(deps, deps.agreementKey, key.publicKey, readAccess(), keyring));
+
+  const takeControl = (operation: SignedOperation): void => {
+    const statement = toControlOperation(space, operation);
+    if (statement) control.set(toHex(operation.id), statement);
+    access = undefined;
+  };
+
+  async function readControl(): Promise<void> {
+    control.clear();
+    for await (const operation of store.controlOperations()) takeControl(operation);
+  }
+
+  const store: SpaceStore = await openSpaceStore(deps, space, {
+    incarnation: deps.incarnation.id,
+    isKnownDevice: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
+    rank: (author) => readAccess().members.get(toHex(author))?.seniority ?? UNKNOWN_RANK,
+    onControl(operations) {
+      operations.forEach(takeControl);
+      onControlChange();
+    },
+    async onControlCut() {
+      await readControl();
+      onControlChange();
+    },
+  });
+  await readControl();
+  const view = await openSpaceView({ blake3 }, genesisId, store);
+
+  const stamp = (): HybridTime => (time = nextHybridTime(time, deps.clock.now()));
+
+  async function openOwn(): Promise<SpaceLogs> {
+    if (own) return own;
+    own = await openSpaceLogs(deps, space, deps.incarnation);
+    await view.refresh();
+    return own;
+  }
+
+  async function append(
+    kind: LogKind,
+    envelopes: readonly Omit<Envelope, 'space'>[],
+    options?: AppendOptions,
+  ): Promise<string[]> {
+    const { operationIds } = await (await openOwn()).append(kind, envelopes, options);
+    await view.refresh();
+    return operationIds;
+  }
+
+  /** After a fork of a log of this device, the work is done once more, in new logs. */
+  async function evenIfForked<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isGranaryError(error, 'LOG_FORKED')) throw error;
+      own = undefined;
+      declared = [];
+      return work();
+    }
+  }
+
+  async function signControl(records: readonly ControlRecord[]): Promise<string[]> {
+    const dependencies = sortDependencies(readAccess().heads);
+    return append(
+      'control',
+      records.map(({ schema, content }, i) => ({
+        schema,
+        subject: space,
+        clock: stamp(),
+        // Those that follow build on the first by their place in the log.
+        dependencies: i === 0 ? dependencies : [],
+        content: { kind: 'record', bytes: content },
+      })),
+    );
+  }
+
+  const ownDataLog = async (): Promise<LogName> => ({ author: key.publicKey, logId: (await openOwn()).dataLogId });
+
+  /** Carries out what readers need to have the same key; false when nothing is due, or not by this device. */
+  async function healKeys(isDue: (plan: KeyPlan) => boolean): Promise<boolean> {
+    const plan = planKeys(readAccess(), key.publicKey);
+    const keys = plan && isDue(plan) ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
+    if (!keys) return false;
+    await signControl([keys]);
+    return true;
+  }
+
+  async function requireWritingKey(): Promise<SpaceKey> {
+    requireLevel('write');
+    const find = () => {
+      const epoch = writingKey(readAccess());
+      const found = epoch && readKeyring().get(toHex(epoch.keyId));
+      return found && { keyId: epoch.keyId, key: found };
+    };
+    const present = find() ?? ((await healKeys(({ kind }) => kind === 'rekey')) ? find() : undefined);
+    if (present) return present;
+    throw new GranaryError(
+      'KEY_MISSING',
+      `The key of the space ${record.name} has not come to this device yet. Sync with a member who has it.`,
+      { space },
+    );
+  }
+
+  function requireLevel(level: 'write' | 'manage'): void {
+    if (includesLevel(readAccess().levelNow(key.publicKey), level)) return;
+    throw new GranaryError('FORBIDDEN', `This device may not ${level} in the space ${record.name}.`, {
+      space,
+      level,
+    });
+  }
+
+  async function signData(envelopes: readonly DataEnvelope[], { alsoWrite, onSigned }: SignOptions = {}) {
+    const spaceKey = await requireWritingKey();
+    const heads = readAccess().heads.map(toHex).sort();
+    declared ??= (await readAppliedLog(deps.store, space, logPathOf(await ownDataLog()))).heads;
+    const isNew = heads.join() !== declared.join();
+    const statement = { schema: HEADS_SCHEMA, subject: space, dependencies: heads.map(fromHex), content: NO_CONTENT };
+    const operationIds = await append(
+      'data',
+      [...(isNew ? [statement] : []), ...envelopes].map((envelope) => ({ ...envelope, clock: stamp() })),
+      {
+        ...(alsoWrite ? { alsoWrite } : {}),
+        onSigned: (ids) => onSigned?.(isNew ? ids.slice(1) : ids),
+        seal: (envelope, place) => sealBody(deps, spaceKey, place, envelope),
+      },
+    );
+    declared = heads;
+    return isNew ? operationIds.slice(1) : operationIds;
+  }
+
+  return {
+    self: toHex(key.publicKey),
+    record,
+    genesisId,
+    store,
+    view,
+    get access() {
+      return readAccess();
+    },
+    get keyring() {
+      return readKeyring();
+    },
+    open(place, bytes) {
+      const body = readSealedBody(bytes);
+      const keyId = toHex(body.keyId);
+      const bodyKey = readKeyring().get(keyId);
+      return bodyKey ? openBody(deps, bodyKey, place, body) : { locked: keyId };
+    },
+    healKeys: (isDue) => evenIfForked(() => healKeys(isDue)),
+    signControl: (records) => evenIfForked(() => signControl(records)),
+    signData: (envelopes, options) => evenIfForked(() => signData(envelopes, options)),
+    ownDataLog,
+    refresh: () => view.refresh(),
+  };
+}
+
+/** Of an author who has no grant, and whose logs nobody has. */
+const UNKNOWN_RANK = 2 ** 32 - 1;
+
+const NO_CONTENT = { kind: 'record', bytes: new Uint8Array() } as const;

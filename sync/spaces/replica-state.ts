@@ -1,0 +1,99 @@
+import type { AssetReplicaState, AssetSpace, CatalogAsset, LineageEdge, ReplicaVersion } from '#core/catalog/index.ts';
+import type { SchemaJson } from '#core/columnar/index.ts';
+import type { AssetId, Uuid } from '#core/kernel/index.ts';
+import { type AssetProjection, manifestOf, type VersionFacts } from '#sync/documents/index.ts';
+
+/**
+ * What the catalog of this node is to show of an asset, given what it shows now (`asset`, undefined when it has none).
+ * Undefined while too little is known: somebody's operations came before those that give it a name.
+ */
+export function replicaState(
+  assetId: AssetId,
+  origin: AssetSpace,
+  projection: AssetProjection,
+  asset: CatalogAsset | undefined,
+): AssetReplicaState | undefined {
+  const { name, description, assetType, storageFormat, tags, maxErrors } = projection.fields;
+  if (projection.removed && !asset) return undefined;
+  if (name === null || assetType === null || storageFormat === null) return undefined;
+  return {
+    assetId,
+    origin,
+    fields: { name, description, assetType, storageFormat, tags, maxErrors },
+    versions: storageFormat === 'EDGE' ? [] : planVersions(projection, asset?.origin?.head?.operationId),
+    edges: projection.edges.map((edge) => toLineageEdge(edge, assetId, asset?.version ?? 0)),
+    removed: projection.removed,
+  };
+}
+
+/**
+ * The versions from what is shown here to what is to be shown: one after another where the second continues the first, else
+ * the whole at once.
+ */
+function planVersions(projection: AssetProjection, head: string | undefined): ReplicaVersion[] {
+  const { shown, versions } = projection;
+  if (shown === null || shown === head) return [];
+  const chain: VersionFacts[] = [];
+  for (let id: string | null = shown; id !== null && id !== head;) {
+    const version: VersionFacts | undefined = versions.get(id);
+    if (!version) return [];
+    chain.push(version);
+    id = version.base;
+  }
+  const oldest = chain.at(-1)!;
+  // Another branch counts now: what it holds takes the place of what was shown.
+  if (head !== undefined && oldest.base !== head) return whole(projection, shown);
+  const schemas = schemasOf(projection, chain.toReversed());
+  if (!schemas) return [];
+  return chain.toReversed().map((version, i) => ({ ...factsOf(version), schema: schemas[i]! }));
+}
+
+function whole(projection: AssetProjection, id: string): ReplicaVersion[] {
+  const manifest = manifestOf(projection, id);
+  if (manifest.kind !== 'complete') return [];
+  const facts = factsOf(projection.versions.get(id)!);
+  return [{ ...facts, base: null, added: manifest.segments, removed: [], schema: manifest.schema }];
+}
+
+/** The schema of each version; each without its own has that of its base. */
+function schemasOf(projection: AssetProjection, chain: readonly VersionFacts[]): SchemaJson[] | undefined {
+  const [first] = chain;
+  if (!first) return [];
+  let schema = first.schema;
+  if (schema === null) {
+    const manifest = manifestOf(projection, first.id);
+    if (manifest.kind !== 'complete') return undefined;
+    schema = manifest.schema;
+  }
+  return chain.map((version) => (schema = version.schema ?? schema!));
+}
+
+const factsOf = ({ id, base, added, removed, rowCount, byteCount, createdAt, sources }: VersionFacts) => ({
+  operationId: id,
+  base,
+  added,
+  removed,
+  rowCount,
+  byteCount,
+  createdAt,
+  sources,
+});
+
+function toLineageEdge(edge: AssetProjection['edges'][number], assetId: AssetId, version: number): LineageEdge {
+  const { from, to } = edge;
+  return {
+    id: edge.id as Uuid,
+    from: {
+      kind: from.kind,
+      name: from.name,
+      ...(from.contentHash === null ? {} : { contentHash: from.contentHash }),
+      ...(from.assetId === null ? {} : { assetId: from.assetId as AssetId }),
+    },
+    // Versions have numbers on each node alone.
+    to: { assetId, name: to.name, version },
+    job: edge.job as Uuid | null,
+    rowCount: edge.rowCount,
+    at: edge.at,
+    detail: edge.detail,
+  };
+}

@@ -1,0 +1,31 @@
+/**
+ * Where the spaces of this node lie in its store. Ids are UUIDs or hexadecimal digits and stand as they are.
+ *
+ * | key                                          | value                                                        |
+ * | -------------------------------------------- | ------------------------------------------------------------ |
+ * | `space/<space>`                              | the space as this node knows it, see `space-record.ts`       |
+ * | `space-asset/<asset>`                        | which space an asset is in, see `shared-asset.ts`            |
+ * | `space-replica/<space>/<asset>`              | what the operations about an asset amount to                 |
+ * | `space-dirty/<space>/<asset>`                | empty: the catalog has not taken this replica in yet         |
+ * | `space-applied/<space>/<author>/<log>`       | how far the operations of a data log have been applied       |
+ * | `space-published`                            | the number of the last journal entry that was published      |
+ * | `space-sealed/<segment>`                     | key and name under which a segment travels, and its space    |
+ * | `space-sealed-name/<name>`                   | the segment of that name                                     |
+ * | `space-wanted/<asset>`                       | what a person asked for: to have its rows here, or not       |
+ */
+export const SPACES = 'space/';
+export const SHARED_ASSETS = 'space-asset/';
+export const WANTED_ASSETS = 'space-wanted/';
+export const PUBLISHED = 'space-published';
+
+export const spaceKey = (space: string): string => SPACES + space;
+export const sharedAssetKey = (asset: string): string => SHARED_ASSETS + asset;
+export const replicaPrefix = (space: string): string => `space-replica/${space}/`;
+export const replicaKey = (space: string, asset: string): string => replicaPrefix(space) + asset;
+export const dirtyPrefix = (space: string): string => `space-dirty/${space}/`;
+export const dirtyKey = (space: string, asset: string): string => dirtyPrefix(space) + asset;
+export const appliedPrefix = (space: string): string => `space-applied/${space}/`;
+export const appliedKey = (space: string, logPath: string): string => appliedPrefix(space) + logPath;
+export const sealedKey = (segment: string): string => `space-sealed/${segment}`;
+export const sealedNameKey = (name: string): string => `space-sealed-name/${name}`;
+export const wantedKey = (asset: string): string => WANTED_ASSETS + asset;
