@@ -72,6 +72,33 @@ const joinOutput = z.object({
   operationCount: z.int(),
 });
 
+const metricsOutput = z.object({
+  /** False while this process has no lines: then everything else is empty. */
+  isListening: z.boolean(),
+  addresses: z.array(z.string()),
+  connectedCount: z.int(),
+  /** Bytes of frames by protocol, with all peers together. */
+  bytes: z.record(z.string(), z.object({ in: z.number(), out: z.number() })),
+  /** Counts of events since the start. */
+  transport: reasons,
+  sync: reasons,
+  segments: reasons,
+  /** Segments that are waited for, in the order in which they come. */
+  fetching: z.array(
+    z.object({ haveBytes: z.number(), byteCount: z.number().nullable(), waitsFor: z.string().nullable() }),
+  ),
+  sessions: z.array(
+    z.object({
+      device: z.string(),
+      startedAt: z.string(),
+      operationsDone: z.int(),
+      operationsTotal: z.int(),
+      bytesDone: z.number(),
+      bytesTotal: z.number(),
+    }),
+  ),
+});
+
 export type PeerOutput = z.output<typeof peer>;
 export type ListPeersOutput = { readonly peers: readonly PeerOutput[] };
 export type SessionOutput = z.output<typeof sessionOutput>;
@@ -79,6 +106,7 @@ export type SyncNowOutput = { readonly sessions: readonly SessionOutput[] };
 export type FetchOutput = z.output<typeof fetchOutput>;
 export type EvictOutput = z.output<typeof evictOutput>;
 export type TicketOutput = z.output<typeof ticketOutput>;
+export type MetricsOutput = z.output<typeof metricsOutput>;
 export type JoinOutput = z.output<typeof joinOutput>;
 
 /** Hours for which an invitation holds: a year at most, for a cooperative that meets once a season. */
@@ -114,6 +142,14 @@ export function peerOperations(peers: Peers): readonly Operation[] {
       output: z.object({ peers: z.array(peer) }),
       permission: 'read',
       handler: async () => ({ peers: await peers.listPeers() }),
+    }),
+    defineOperation({
+      name: 'syncMetrics',
+      description: 'What was counted since the start: bytes, sessions, faults of peers, and what is under way.',
+      input: z.strictObject({}),
+      output: metricsOutput,
+      permission: 'read',
+      handler: async () => peers.metrics(),
     }),
     defineOperation({
       name: 'syncNow',

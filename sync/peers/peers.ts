@@ -25,7 +25,15 @@ import type { SessionReport } from '#sync/reconcile/index.ts';
 import type { Spaces } from '#sync/spaces/index.ts';
 import type { Transport } from '#sync/transport/index.ts';
 import { putInvite } from './invites.ts';
-import type { EvictOutput, FetchOutput, JoinOutput, PeerOutput, SessionOutput, TicketOutput } from './operations.ts';
+import type {
+  EvictOutput,
+  FetchOutput,
+  JoinOutput,
+  MetricsOutput,
+  PeerOutput,
+  SessionOutput,
+  TicketOutput,
+} from './operations.ts';
 import { newPeer, type PeerRecord, readPeers } from './peer-record.ts';
 import { redeemTicket } from './redeem-ticket.ts';
 import type { SegmentExchange } from './segment-exchange.ts';
@@ -48,6 +56,8 @@ export interface PeersDeps {
   readonly blake3: Blake3;
   /** The lines of this node; started by the first use, as most commands need none. */
   readonly network: () => Promise<Network>;
+  /** The lines of this node when there are any already. */
+  readonly openNetwork: () => Network | undefined;
   readonly evict: (asset: string, context: OperationContext) => Promise<EvictOutput>;
 }
 
@@ -63,6 +73,7 @@ export interface Peers {
   invite(input: { readonly space: string; readonly level: Level; readonly hours: number }): Promise<TicketOutput>;
   join(ticket: string, options?: AbortOptions): Promise<JoinOutput>;
   listPeers(): Promise<PeerOutput[]>;
+  metrics(): MetricsOutput;
   syncNow(peer: string | undefined, context: OperationContext): Promise<SessionOutput[]>;
   fetchAsset(asset: string, context: OperationContext): Promise<FetchOutput>;
   evictAsset(asset: string, context: OperationContext): Promise<EvictOutput>;
@@ -114,8 +125,12 @@ export function createPeers(deps: PeersDeps): Peers {
 
   async function listPeers(): Promise<PeerOutput[]> {
     await spaces.opened();
-    const { transport } = await deps.network();
-    const connected = new Map(transport.peers().map((peer) => [toHex(peer.peer), peer]));
+    const connected = new Map(
+      deps
+        .openNetwork()
+        ?.transport.peers()
+        .map((peer) => [toHex(peer.peer), peer]),
+    );
     const records = new Map((await readPeers(store)).map((peer) => [peer.device, peer]));
     return [...spaces.peers()].map(([device, { name, spaces: shared }]): PeerOutput => {
       const record = records.get(device) ?? newPeer(device);
@@ -134,6 +149,38 @@ export function createPeers(deps: PeersDeps): Peers {
         waitsFor: waitsFor(record, line !== undefined),
       };
     });
+  }
+
+  function metrics(): MetricsOutput {
+    const network = deps.openNetwork();
+    const counted = network?.transport.counts();
+    const protocols: Record<string, { in: number; out: number }> = {};
+    for (const byProtocol of Object.values(counted?.bytes ?? {})) {
+      for (const [protocol, bytes] of Object.entries(byProtocol)) {
+        const sum = (protocols[protocol] ??= { in: 0, out: 0 });
+        sum.in += bytes.in;
+        sum.out += bytes.out;
+      }
+    }
+    return {
+      isListening: network !== undefined,
+      addresses: network?.transport.addresses() ?? [],
+      connectedCount: network?.transport.peers().length ?? 0,
+      bytes: protocols,
+      transport: { ...counted?.events },
+      sync: Object.fromEntries(network?.engine.counts ?? []),
+      segments: Object.fromEntries(network?.segments.counts ?? []),
+      fetching: (network?.segments.status() ?? []).map(({ haveBytes, byteCount, waitsFor }) => ({
+        haveBytes,
+        byteCount: byteCount ?? null,
+        waitsFor: waitsFor ?? null,
+      })),
+      sessions: (network?.engine.running() ?? []).map(({ device, startedAt, progress }) => ({
+        device,
+        startedAt: new Date(startedAt).toISOString(),
+        ...progress,
+      })),
+    };
   }
 
   async function syncNow(name: string | undefined, { signal, report }: OperationContext): Promise<SessionOutput[]> {
@@ -196,6 +243,7 @@ export function createPeers(deps: PeersDeps): Peers {
     invite,
     join,
     listPeers,
+    metrics,
     syncNow,
     async fetchAsset(name, { signal, report }) {
       const asset = await catalog.getAsset(name);

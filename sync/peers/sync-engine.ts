@@ -16,6 +16,7 @@ import { type AgreementStore, runSession, type SessionReport, type SyncProgress 
 import type { Wait } from '#sync/segments/index.ts';
 import type { Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
+import { ADDRESSES_FRAME_BYTES_MAX, ADDRESSES_PROTOCOL, answerAddresses, askAddresses } from './exchange-addresses.ts';
 import { type PeerRecord, readPeer, type SpaceContact, writePeer } from './peer-record.ts';
 import { watchChannel } from './watched-channel.ts';
 
@@ -69,8 +70,8 @@ export interface SyncEngine extends AsyncDisposable {
    */
   syncWith(device: Uint8Array, options?: SyncOptions): Promise<SessionReport>;
   running(): readonly RunningSession[];
-  /** Faults of peers by reason, since the start. */
-  readonly refusals: ReadonlyMap<string, number>;
+  /** What was counted of all peers together since the start: their faults by reason, and what they told. */
+  readonly counts: ReadonlyMap<string, number>;
 }
 
 /** What is known of one device while the node runs. */
@@ -79,6 +80,8 @@ interface Contact {
   isWanted: boolean;
   loop: Promise<void> | undefined;
   failures: number;
+  /** It was asked where others are, since it was connected. */
+  hasAddresses: boolean;
 }
 
 /**
@@ -91,7 +94,8 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   const stopped = new AbortController();
   const contacts = new Map<string, Contact>();
   const running = new Set<RunningSession>();
-  const refusals = new Map<string, number>();
+  const counts = new Map<string, number>();
+  const count = (event: string) => counts.set(event, (counts.get(event) ?? 0) + 1);
   const work = new Set<Promise<unknown>>();
 
   const track = (promise: Promise<unknown>): void => {
@@ -124,7 +128,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
           blake3: deps.blake3,
           random: deps.random,
           agreements: deps.agreements,
-          onRefusal: (reason) => refusals.set(reason, (refusals.get(reason) ?? 0) + 1),
+          onRefusal: (reason) => count(`refused-${reason}`),
         },
         {
           role,
@@ -140,6 +144,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
         { signal: any },
       );
       const opened = await spaces.opened();
+      count(`session-${report.end}`);
       await remember(device, (peer) => withReport(opened, peer, report));
       await deps.afterSession();
       return report;
@@ -194,7 +199,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   /** Wants a session with a device soon. */
   function nudge(device: string): void {
     if (stopped.signal.aborted || device === self) return;
-    const contact = contacts.get(device) ?? { isWanted: false, loop: undefined, failures: 0 };
+    const contact = contacts.get(device) ?? { isWanted: false, loop: undefined, failures: 0, hasAddresses: false };
     contacts.set(device, contact);
     contact.isWanted = true;
     if (contact.loop) return;
@@ -221,6 +226,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
         },
       );
       contact.failures = isDone ? 0 : contact.failures + 1;
+      if (isDone && !contact.hasAddresses) {
+        contact.hasAddresses = true;
+        // Whoever cannot tell is no worse a peer for that.
+        await askAddresses(exchange, key, { signal }).catch(() => undefined);
+      }
       if (isDone) continue;
       // The other side may be behind as well, or restarting: it is asked again, ever more rarely.
       await wait(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (contact.failures - 1)), { signal });
@@ -238,6 +248,16 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     }
   }
 
+  const exchange = {
+    transport,
+    spaces,
+    count: (event: string) => count(`addresses-${event}`),
+  };
+  transport.handle(
+    ADDRESSES_PROTOCOL,
+    { maxFrameBytes: ADDRESSES_FRAME_BYTES_MAX, maxStreamsPerPeer: SESSIONS_PER_PEER_MAX },
+    (stream) => answerAddresses(exchange, stream),
+  );
   transport.handle(
     SYNC_PROTOCOL,
     { maxFrameBytes: SYNC_FRAME_LIMIT, maxStreamsPerPeer: SESSIONS_PER_PEER_MAX },
@@ -248,6 +268,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   transport.keepConnected(new Set(spaces.peers().keys()));
   const stopListening = [
     transport.onChange(({ kind, peer }) => {
+      if (kind === 'disconnected') contacts.delete(toHex(peer));
       if (kind === 'connected') nudge(toHex(peer));
     }),
     spaces.onChange(() => {
@@ -261,7 +282,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   return {
     syncWith,
     running: () => [...running],
-    refusals,
+    counts,
     async [Symbol.asyncDispose]() {
       for (const stop of stopListening) stop();
       stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));

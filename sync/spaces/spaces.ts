@@ -84,6 +84,8 @@ export interface Spaces {
   viewsFor(device: Uint8Array): readonly SpaceView[];
   /** Devices that are members of a space with this one, in hexadecimal digits, with the names of those spaces. */
   peers(): ReadonlyMap<string, { readonly name: string; readonly spaces: readonly string[] }>;
+  /** The members, this device among them, of the spaces that it and another one are both in. */
+  membersSharedWith(device: Uint8Array): Uint8Array[];
   /** An asset of this node; undefined when there is none of the id. */
   findAsset(asset: AssetId): Promise<CatalogAsset | undefined>;
   /** What this node gets of an asset by itself; undefined for one that is in no space. */
@@ -332,6 +334,14 @@ export function createSpaces(deps: SpacesDeps): Spaces {
         }
       }
       return peers;
+    },
+    membersSharedWith(device) {
+      const members = new Map<string, Uint8Array>();
+      for (const { access } of spaces.values()) {
+        if (access.levelNow(device) === null || access.levelNow(key.publicKey) === null) continue;
+        for (const [name, member] of access.members) if (member.level !== null) members.set(name, member.device);
+      }
+      return [...members.values()];
     },
     findAsset: (asset) => findAsset(catalog, asset),
     async subscription(asset) {

@@ -298,6 +298,7 @@ export function createMemoryNetwork(deps: MemoryNetworkDeps): MemoryNetwork {
         self,
         addresses: () => [addressOf(own)],
         addAddresses: (peer, addresses) => learn(member, toHex(peer), addresses),
+        knownAddresses: (peer) => [...(member.addresses.get(toHex(peer)) ?? [])],
         open: (peer, protocol, openOptions = {}) => open(member, own, peer, protocol, openOptions),
         handle(protocol, limits, handler) {
           member.protocols.set(protocol, { limits, handler });

@@ -67,6 +67,8 @@ export interface Transport extends AsyncDisposable {
   addresses(): string[];
   /** Learns where a peer may be. Malformed addresses and those of other peers are left out. */
   addAddresses(peer: Uint8Array, addresses: readonly string[]): void;
+  /** Where a peer was said to be or was, best first: what may be told to others who want to meet it. */
+  knownAddresses(peer: Uint8Array): readonly string[];
   /**
    * Opens a stream, and a line when there is none. Errors: `PEER_UNREACHABLE` when no line can be had, `SYNC_REFUSED` when
    * the peer does not speak the protocol, `CANCELLED`.

@@ -5,6 +5,7 @@ import type { Command } from './command.ts';
 import { printNoPeers } from './peer.ts';
 import { countOf, formatBytes } from './progress-bar.ts';
 import { printable, renderJson, renderRows } from './render-rows.ts';
+import { syncMetrics } from './sync-metrics.ts';
 import { contactText, countByReason } from './sync-text.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -86,7 +87,7 @@ const explainSync: Command = {
   },
 };
 
-export const syncCommands: readonly Command[] = [syncNow, fetchAsset, evict, explainSync];
+export const syncCommands: readonly Command[] = [syncNow, syncMetrics, fetchAsset, evict, explainSync];
 
 const END_TEXTS = {
   complete: 'done',

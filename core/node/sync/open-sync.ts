@@ -86,6 +86,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   const sealing = { folder, cipher: nodeLeafCipher, blake3, createHasher: createBlake3Hasher };
   const stopped = new AbortController();
   let network: Promise<Network> | undefined;
+  let openedNetwork: Network | undefined;
   let gathering: Promise<void> | undefined;
 
   const openPlain = async (segment: string): Promise<ByteSource | undefined> => {
@@ -213,7 +214,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       afterSession: agree,
     });
     void segments.fetchSubscribed().catch(warn);
-    return { transport, engine, segments };
+    openedNetwork = { transport, engine, segments };
+    return openedNetwork;
   }
 
   const warn = (error: unknown) => {
@@ -252,6 +254,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     random,
     blake3,
     network: requireNetwork,
+    openNetwork: () => openedNetwork,
     evict: () => Promise.reject(new GranaryError('UNSUPPORTED', 'Rows cannot be evicted yet.')),
   });
 

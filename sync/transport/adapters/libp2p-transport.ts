@@ -222,6 +222,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     addresses: () =>
       toldToOthers(carriers.getAddrs().flatMap((address) => addressOfPeer(`${address}`, node.peerId.toString()) ?? [])),
     addAddresses: (peer, addresses) => learn(toHex(peer), peerOfKey(peer), addresses),
+    knownAddresses: (peer) => toldToOthers(book.get(toHex(peer))),
     open,
     handle(protocol, limits, handler) {
       const taken: Protocol = { limits, handler };
