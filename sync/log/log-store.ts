@@ -31,10 +31,10 @@ import {
   UNVERIFIED,
 } from './log-keys.ts';
 import { type LogHead, type LogState, operationCount } from './log-state.ts';
-import { isSigned, peekOperation } from './operation.ts';
+import { isSigned, isSignedAside, peekOperation, type SignedOperation } from './operation.ts';
 import type { Blake3, Ed25519 } from './ports.ts';
 
-/** Signatures checked in a row: some tens of milliseconds, so that the node answers others in between. */
+/** Signatures checked at a time: some milliseconds in which files and the store wait for the threads that check them. */
 export const VERIFY_BATCH_OPERATIONS = 128;
 
 /** Bytes of operations held while their signatures are checked. */
@@ -261,6 +261,22 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
     return undefined;
   }
 
+  async function readUnverified(name: LogName, seqStart: number, options: AbortOptions) {
+    const operations: { readonly operation: SignedOperation; readonly bytes: Uint8Array }[] = [];
+    let byteCount = 0;
+    for await (const bytes of operationsFrom(name.author, name.logId, seqStart, options)) {
+      const operation = orInvalid(() => peekOperation(deps, bytes));
+      if (!operation) {
+        const path = logPath(name.author, name.logId);
+        throw logDamaged(path, `operation ${seqStart + operations.length} cannot be read`);
+      }
+      operations.push({ operation, bytes });
+      byteCount += bytes.length;
+      if (operations.length >= VERIFY_BATCH_OPERATIONS || byteCount >= VERIFY_BATCH_BYTES_MAX) break;
+    }
+    return operations;
+  }
+
   async function verifyNext({ signal }: AbortOptions = {}): Promise<VerifyReport | undefined> {
     throwIfAborted(signal);
     const path = await nextUnverified();
@@ -268,22 +284,14 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
     verifiedLast = path;
     const name = parseLogPath(path);
     const start = (await readLogState(store, path))?.verifiedCount ?? 0;
-    let byteCount = 0;
-    let seq = start;
-    let lastId: Uint8Array | undefined;
-    let badId: Uint8Array | undefined;
-    for await (const bytes of operationsFrom(name.author, name.logId, start, { signal })) {
-      const operation = orInvalid(() => peekOperation(deps, bytes));
-      if (!operation) throw logDamaged(path, `operation ${seq} cannot be read`);
-      if (!isSigned(deps, operation)) {
-        badId = operation.id;
-        break;
-      }
-      seq += 1;
-      byteCount += bytes.length;
-      lastId = operation.id;
-      if (seq - start >= VERIFY_BATCH_OPERATIONS || byteCount >= VERIFY_BATCH_BYTES_MAX) break;
-    }
+    const operations = await readUnverified(name, start, { signal });
+    const signed = await Promise.all(operations.map(({ operation }) => isSignedAside(deps, operation)));
+    const goodCount = signed.includes(false) ? signed.indexOf(false) : signed.length;
+    const good = operations.slice(0, goodCount);
+    const byteCount = good.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const seq = start + goodCount;
+    const lastId = good.at(-1)?.operation.id;
+    const badId = operations[goodCount]?.operation.id;
     // Meanwhile the log may have been cut or frozen; what was checked counts if it is still there.
     // That signatures hold can be found out again; that one does not must not be forgotten.
     const sync = badId !== undefined;

@@ -4,7 +4,7 @@ import type { Extensions } from './extensions.ts';
 import { decodeHeader, encodeHeader, type Header, readHeader } from './header.ts';
 import { operationInvalid } from './operation-invalid.ts';
 import type { Blake3, Ed25519, SigningKey } from './ports.ts';
-import { verifyStrict } from './strict-signature.ts';
+import { verifyStrict, verifyStrictAside } from './strict-signature.ts';
 
 /**
  * An operation must fit a frame of the sync protocol with room to spare, and a device that relays others' operations
@@ -115,6 +115,15 @@ export function splitOperation(deps: { readonly blake3: Blake3 }, bytes: Uint8Ar
 export function isSigned(deps: { readonly ed25519: Ed25519 }, { header }: Pick<SignedOperation, 'header'>): boolean {
   const { signature, ...unsigned } = header;
   return verifyStrict(deps.ed25519, unsigned.publicKey, encodeHeader(unsigned), signature);
+}
+
+/** The same, checked on another thread. */
+export function isSignedAside(
+  deps: { readonly ed25519: Ed25519 },
+  { header }: Pick<SignedOperation, 'header'>,
+): Promise<boolean> {
+  const { signature, ...unsigned } = header;
+  return verifyStrictAside(deps.ed25519, unsigned.publicKey, encodeHeader(unsigned), signature);
 }
 
 /** Checks the author's signature. Errors: `OPERATION_INVALID`. */

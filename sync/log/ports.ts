@@ -16,6 +16,8 @@ export interface Ed25519 {
   keyFromSeed(seed: Uint8Array): SigningKey;
   /** Checks the curve equation and nothing else; callers go through `verifyStrict`. False for any malformed input. */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** The same on another thread, for whoever checks many: the loop of the caller goes on meanwhile. */
+  verifyAside(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
 /** The POSIX permission bits of a file, such as 0o600; undefined where the system has none or the file is missing. */

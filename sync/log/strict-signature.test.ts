@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { concatBytes, toHex, toUtf8 } from '#core/kernel/index.ts';
-import { isAcceptablePoint, verifyStrict } from './strict-signature.ts';
+import { isAcceptablePoint, verifyStrict, verifyStrictAside } from './strict-signature.ts';
 import { ed25519, upstreamKey as key } from './testing/fixtures.ts';
 
 // The curve in its plainest form (RFC 8032 §5.1), to find the points of small order independently of any list.
@@ -135,4 +135,27 @@ test('malformed keys and signatures do not hold', () => {
   expect(ed25519.verify(key.publicKey.subarray(1), message, signature)).toBe(false);
   expect(ed25519.verify(key.publicKey, message, signature.subarray(1))).toBe(false);
   expect(verify(littleEndian(2n), signature)).toBe(false);
+});
+
+test('on another thread the answer is the same', async () => {
+  const verifyAside = (publicKey: Uint8Array, signed: Uint8Array) =>
+    verifyStrictAside(ed25519, publicKey, message, signed);
+  expect(await verifyAside(key.publicKey, signature)).toBe(true);
+  const flipped = signature.slice();
+  flipped[40]! ^= 1;
+  const s = fromLittleEndian(signature.subarray(32));
+  const wrong: (readonly [publicKey: Uint8Array, signature: Uint8Array])[] = [
+    [key.publicKey, flipped],
+    [key.publicKey, concatBytes([signature.subarray(0, 32), littleEndian(s + L)])],
+    [key.publicKey, signature.subarray(1)],
+    [key.publicKey.subarray(1), signature],
+    [littleEndian(2n), signature],
+    ...torsion.map((point) => [encodePoint(point), signature] as const),
+  ];
+  for (const [publicKey, signed] of wrong) expect(await verifyAside(publicKey, signed)).toBe(false);
+  const careless = { ...ed25519, verifyAside: async () => true };
+  for (const point of torsion) {
+    const small = concatBytes([encodePoint(point), signature.subarray(32)]);
+    expect(await verifyStrictAside(careless, key.publicKey, message, small)).toBe(false);
+  }
 });

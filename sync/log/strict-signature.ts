@@ -29,16 +29,21 @@ export function isAcceptablePoint(encoded: Uint8Array): boolean {
   return !isNotReduced && !SMALL_ORDER_Y.has(toHex(y));
 }
 
+const areAcceptable = (publicKey: Uint8Array, signature: Uint8Array): boolean =>
+  isAcceptablePoint(publicKey) && isAcceptablePoint(signature.subarray(0, 32));
+
 /** True when `signature` (R, then S) of `message` holds under `publicKey`, and both points are acceptable. */
-export function verifyStrict(
+export const verifyStrict = (
   ed25519: Ed25519,
   publicKey: Uint8Array,
   message: Uint8Array,
   signature: Uint8Array,
-): boolean {
-  return (
-    isAcceptablePoint(publicKey) &&
-    isAcceptablePoint(signature.subarray(0, 32)) &&
-    ed25519.verify(publicKey, message, signature)
-  );
-}
+): boolean => areAcceptable(publicKey, signature) && ed25519.verify(publicKey, message, signature);
+
+/** The same on another thread. */
+export const verifyStrictAside = async (
+  ed25519: Ed25519,
+  publicKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> => areAcceptable(publicKey, signature) && ed25519.verifyAside(publicKey, message, signature);

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { promisify } from 'node:util';
 import { concatBytes, equalBytes } from '#core/kernel/index.ts';
 import type { Ed25519 } from '../ports.ts';
 
@@ -6,6 +7,11 @@ import type { Ed25519 } from '../ports.ts';
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 /** The fixed DER bytes before an Ed25519 public key in SubjectPublicKeyInfo (RFC 8410 §4). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+
+const verifyOnPool = promisify(verify);
+
+const hasLengths = (publicKey: Uint8Array, signature: Uint8Array): boolean =>
+  publicKey.length === 32 && signature.length === 64;
 
 /** Ed25519 by Node's own OpenSSL. */
 export function createNodeEd25519(): Ed25519 {
@@ -29,10 +35,10 @@ export function createNodeEd25519(): Ed25519 {
         sign: (message) => Uint8Array.from(sign(null, message, secret)),
       };
     },
-    verify(publicKey, message, signature) {
-      return publicKey.length === 32 && signature.length === 64
-        ? verify(null, message, publicKeyObject(publicKey), signature)
-        : false;
-    },
+    verify: (publicKey, message, signature) =>
+      hasLengths(publicKey, signature) && verify(null, message, publicKeyObject(publicKey), signature),
+    // With a callback, OpenSSL works on a thread of libuv's pool, where its bytes were copied to.
+    verifyAside: async (publicKey, message, signature) =>
+      hasLengths(publicKey, signature) && verifyOnPool(null, message, publicKeyObject(publicKey), signature),
   };
 }
