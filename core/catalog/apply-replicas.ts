@@ -9,7 +9,7 @@ import {
   readRecord,
   throwIfAborted,
 } from '#core/kernel/index.ts';
-import type { KeyValueStore } from '#core/platform/ports.ts';
+import type { Commit, KeyValueStore } from '#core/platform/ports.ts';
 import { type AssetReplicaState, checkReplica } from './asset-replica.ts';
 import type { VersionRecord } from './asset-version.ts';
 import type { AssetRecord } from './catalog-asset.ts';
@@ -42,6 +42,8 @@ export interface ApplyOptions extends AbortOptions {
    * as it is, so that nothing is overwritten that nobody else has. Absent: every change has been told.
    */
   readonly toldUntil?: number | undefined;
+  /** Adds to the commit that stores the assets. When no asset is applied or removed, nothing is stored, nor this. */
+  readonly alsoWrite?: ((commit: Commit, outcomes: readonly ReplicaOutcome[]) => void) | undefined;
 }
 
 /** What became of one asset. */
@@ -105,11 +107,13 @@ export async function applyReplicas(
     kept = steps.filter((step) => step.kind === 'keep');
     const names = await writeNames(store, draft, kept, removals);
     const named = await readNamed(store, kept);
-    return steps.map((step): ReplicaOutcome => {
+    const outcomes = steps.map((step): ReplicaOutcome => {
       if (step.kind === 'done') return step.outcome;
       if (step.kind === 'remove') return writeRemoval(draft, step);
       return writeAsset(draft, step, names.get(step.state.assetId)!, named, storeEdge);
     });
+    options.alsoWrite?.(draft.commit, outcomes);
+    return outcomes;
   });
   for (const { state, versions } of kept) {
     const last = versions.records.at(-1);

@@ -119,21 +119,29 @@ export function checkReplica(state: AssetReplicaState): AssetReplicaState {
     if (added.some(({ columns }) => columns.length !== width))
       throw invalid('a segment has not the columns of its version');
   }
-  const maxErrors = checkBounds(fields.maxErrors ?? {}, versions.at(-1)?.schema);
   return {
     assetId,
     origin: { space: origin.space, spaceName: normaliseAssetName(origin.spaceName) },
-    fields: {
-      name: normaliseAssetName(fields.name),
-      description: checkDescription(fields.description),
-      assetType: fields.assetType,
-      storageFormat: fields.storageFormat,
-      tags: normaliseTags(fields.tags),
-      ...(Object.keys(maxErrors).length > 0 ? { maxErrors } : {}),
-    },
+    fields: normaliseFields({ fields, versions }),
     versions,
     edges,
     removed,
+  };
+}
+
+/** The fields as the catalog keeps them. Errors: those of {@link checkReplica}. */
+export function normaliseFields({
+  fields,
+  versions,
+}: Pick<AssetReplicaState, 'fields' | 'versions'>): AssetReplicaState['fields'] {
+  const maxErrors = checkBounds(fields.maxErrors ?? {}, versions.at(-1)?.schema);
+  return {
+    name: normaliseAssetName(fields.name),
+    description: checkDescription(fields.description),
+    assetType: fields.assetType,
+    storageFormat: fields.storageFormat,
+    tags: normaliseTags(fields.tags),
+    ...(Object.keys(maxErrors).length > 0 ? { maxErrors } : {}),
   };
 }
 

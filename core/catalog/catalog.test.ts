@@ -7,6 +7,7 @@ import type { SegmentCommit } from './commit-segments.ts';
 import { ACTOR, createCatalogWorld, TEST_SCHEMA, TEST_START, testSegment } from './testing/catalog-world.ts';
 
 const by = { actor: ACTOR };
+const NOBODY = '01890a5d-ac96-774b-bcce-b302099a8057' as AssetId;
 const table = (name: string): NewAsset => ({ name, assetType: 'STRUCTURED', storageFormat: 'WEBM_COLUMNAR' });
 const append = (assetId: AssetId, parentVersion: number, numbers: readonly number[]): SegmentCommit => ({
   assetId,
@@ -27,6 +28,8 @@ describe('assets', () => {
     expect(made.schema.fields).toEqual([]);
     expect(await catalog.getAsset('weather')).toEqual(made);
     expect(await catalog.getAsset(made.id)).toEqual(made);
+    expect(await catalog.getAssets([made.id, NOBODY])).toEqual(new Map([[made.id, made]]));
+    expect(await catalog.getAssets([])).toEqual(new Map());
     await expect(catalog.getAsset('Weather')).rejects.toEqual(withCode('ASSET_NOT_FOUND'));
   });
 

@@ -42,6 +42,7 @@ import {
   readAsset,
   readAssetByName,
   readAssetNames,
+  readAssets,
   readVersion,
 } from './read-catalog.ts';
 import { noteSegments, resolveRemote } from './remote-segments.ts';
@@ -74,8 +75,10 @@ export interface ResolvedVersion extends AssetVersion {
  */
 export interface Catalog {
   createAsset(input: NewAsset, options: ChangeOptions): Promise<CatalogAsset>;
-  /** By exact name, else by id. Errors: `ASSET_NOT_FOUND`. */
+  /** By id, else by exact name. Errors: `ASSET_NOT_FOUND`. */
   getAsset(nameOrId: string): Promise<CatalogAsset>;
+  /** Assets by their ids, in one read; those that are not there are left out. */
+  getAssets(assetIds: readonly AssetId[]): Promise<ReadonlyMap<AssetId, CatalogAsset>>;
   /** As `getAsset`; then without regard to case, when that fits one asset only. Undefined when there is none. */
   findAsset(name: string): Promise<CatalogAsset | undefined>;
   listAssets(query?: AssetQuery, options?: AbortOptions): Promise<AssetList>;
@@ -206,6 +209,10 @@ export function createCatalog(deps: CatalogDeps): Catalog {
       const alike = (await readAssetNames(store)).filter((other) => other.toLowerCase() === folded);
       const record = alike.length === 1 ? await readAssetByName(store, alike[0]!) : undefined;
       return record && toCatalogAsset(record);
+    },
+    async getAssets(assetIds) {
+      const records = await readAssets(store, assetIds);
+      return new Map(records.map((record) => [record.id, toCatalogAsset(record)]));
     },
     listAssets: (query = {}, options) => listAssets(store, query, options),
     assetNames: (options) => readAssetNames(store, options),

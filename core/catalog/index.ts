@@ -1,6 +1,6 @@
 export * from './asset.ts';
 export * from './asset-name.ts';
-export type { AssetReplicaState, ReplicaVersion } from './asset-replica.ts';
+export { type AssetReplicaState, normaliseFields, type ReplicaVersion } from './asset-replica.ts';
 export * from './asset-version.ts';
 export type { ApplyOptions, ReplicaOutcome } from './apply-replicas.ts';
 export * from './catalog.ts';

@@ -47,6 +47,13 @@ export async function readAsset(store: KeyValueStore, assetId: string): Promise<
   return bytes && readRecord<AssetRecord>(key, bytes);
 }
 
+/** Those of the assets that are stored and not removed. */
+export async function readAssets(store: KeyValueStore, assetIds: readonly string[]): Promise<AssetRecord[]> {
+  const keys = assetIds.map(assetKey);
+  const found = await store.getMany(keys);
+  return found.flatMap((bytes, i) => (bytes ? [readRecord<AssetRecord>(keys[i]!, bytes)] : []));
+}
+
 /** The id of the asset of exactly this name, once the name is in normal form. */
 export async function readAssetId(store: KeyValueStore, name: string): Promise<AssetId | undefined> {
   if (!name.isWellFormed()) return undefined;
@@ -55,9 +62,11 @@ export async function readAssetId(store: KeyValueStore, name: string): Promise<A
   return bytes && readRecord<AssetId>(key, bytes);
 }
 
-/** Finds an asset by its name, else by its id. */
+/** Finds an asset by its id, else by its name: an asset that is called like the id of another must not stand for it. */
 export async function readAssetByName(store: KeyValueStore, nameOrId: string): Promise<AssetRecord | undefined> {
-  const assetId = (await readAssetId(store, nameOrId)) ?? (isUuid(nameOrId) ? nameOrId : undefined);
+  const byId = isUuid(nameOrId) ? await readAsset(store, nameOrId) : undefined;
+  if (byId) return byId;
+  const assetId = await readAssetId(store, nameOrId);
   return assetId === undefined ? undefined : readAsset(store, assetId);
 }
 

@@ -13,4 +13,5 @@ export * from './revoke-record.ts';
 export * from './seal-body.ts';
 export * from './seal-key.ts';
 export * from './space-record.ts';
+export { decodeRecoveryKey, encodeRecoveryKey } from './recovery-key.ts';
 export * from './ticket.ts';

@@ -8,15 +8,28 @@ export interface AppliedLog {
   readonly next: number;
   /** The control operations that the author had last said to have seen, in hexadecimal digits. */
   readonly heads: readonly string[];
+  /** From this seq on a revocation made them void, as it was known when they were applied; `next` when there was none. */
+  readonly voidFrom: number;
 }
 
-export const NOTHING_APPLIED: AppliedLog = { next: 0, heads: [] };
+export const NOTHING_APPLIED: AppliedLog = { next: 0, heads: [], voidFrom: 0 };
 
 /** `logPath` is `<author>/<log id>`, in hexadecimal digits. Errors: `JOURNAL_CORRUPT`. */
 export async function readAppliedLog(store: KeyValueStore, space: string, logPath: string): Promise<AppliedLog> {
   const key = appliedKey(space, logPath);
   const bytes = await store.get(key);
   return bytes ? readRecord<AppliedLog>(key, bytes) : NOTHING_APPLIED;
+}
+
+/** In the order of `logPaths`. Errors: `JOURNAL_CORRUPT`. */
+export async function readAppliedLogs(
+  store: KeyValueStore,
+  space: string,
+  logPaths: readonly string[],
+): Promise<AppliedLog[]> {
+  const keys = logPaths.map((path) => appliedKey(space, path));
+  const found = await store.getMany(keys);
+  return found.map((bytes, i) => (bytes ? readRecord<AppliedLog>(keys[i]!, bytes) : NOTHING_APPLIED));
 }
 
 export const putAppliedLog = (commit: Commit, space: string, logPath: string, applied: AppliedLog): Commit =>

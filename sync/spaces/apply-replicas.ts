@@ -1,17 +1,28 @@
-import type { ApplyOptions, AssetReplicaState, Catalog, CatalogAsset } from '#core/catalog/index.ts';
+import {
+  type ApplyOptions,
+  type AssetReplicaState,
+  type Catalog,
+  type CatalogAsset,
+  normaliseFields,
+  type ReplicaOutcome,
+} from '#core/catalog/index.ts';
 import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
 import { projectAsset } from '#sync/documents/index.ts';
 import { decodeSealedSegment } from '#sync/segments/index.ts';
 import type { OpenSpace } from './open-space.ts';
-import { type ProjectDeps, readDirtyAssets, readReplica } from './project-operations.ts';
+import type { ProjectDeps } from './project-operations.ts';
+import { readDirtyAssets, readReplicas } from './replicas.ts';
 import { replicaState } from './replica-state.ts';
-import { sealIn } from './sealed-index.ts';
-import { putSharedAsset, readSharedAsset, sharedFieldsOf } from './shared-asset.ts';
-import { dirtyKey } from './space-keys.ts';
+import { noteSeals } from './sealed-index.ts';
+import { putSharedAsset, readSharesOf } from './shared-asset.ts';
+import { dirtyKey, sharedAssetKey } from './space-keys.ts';
+import { readUntold } from './untold.ts';
 
 /** Assets that one commit of the catalog takes in. */
 const BATCH_ASSETS = 500;
+/** Assets of which it is found out what they amount to before others may run: some milliseconds of work. */
+const BREATH_ASSETS = 64;
 
 export interface ApplyDeps extends ProjectDeps {
   readonly catalog: Catalog;
@@ -29,8 +40,8 @@ export interface ApplyReport {
 
 /**
  * Brings the catalog to what the operations of a space amount to, for the assets that changed since the last time.
- * `toldUntil` is the last entry of the catalog's journal that the spaces have been told; assets that were changed later stay
- * as they are and stay marked.
+ * `toldUntil` is the last entry of the catalog's journal that the spaces have been told; assets that were changed later, and
+ * those of which the space could not be told, stay as they are and stay marked.
  */
 export async function applyReplicas(
   deps: ApplyDeps,
@@ -38,61 +49,84 @@ export async function applyReplicas(
   toldUntil: number,
   { signal }: AbortOptions = {},
 ): Promise<ApplyReport> {
-  const { store, catalog } = deps;
+  const { store, catalog, storeEdge } = deps;
   const { space } = record;
   const report: ApplyReport = { appliedCount: 0, refused: new Map() };
-  const passedOver = new Set<Uuid>();
-  for (;;) {
+  const untold = await readUntold(store, space);
+  for (let after = ''; ;) {
     throwIfAborted(signal);
-    const limit = BATCH_ASSETS + passedOver.size;
-    const dirty = (await readDirtyAssets(store, space, limit)).filter((asset) => !passedOver.has(asset));
+    const dirty = await readDirtyAssets(store, space, after, BATCH_ASSETS);
     if (dirty.length === 0) return report;
-    const commit = new Commit();
-    const states: AssetReplicaState[] = [];
-    for (const asset of dirty) {
-      const state = await stateOf(deps, { space, spaceName: access.name }, asset, commit);
-      if (state) states.push(state);
-      else commit.delete(dirtyKey(space, asset));
+    after = dirty.at(-1)!;
+    const wanted = dirty.filter((asset) => !untold.has(asset));
+    const { states, unknown, seals } = await readStates(deps, { space, spaceName: access.name }, wanted);
+    const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
+      for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
+      for (const asset of unknown) commit.delete(dirtyKey(space, asset));
+      for (const [i, outcome] of outcomes.entries()) noteOutcome(commit, space, states[i]!, outcome);
+    };
+    // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
+    const outcomes = await catalog.applyReplicas(states, { storeEdge, toldUntil, signal, alsoWrite: note });
+    const isStored = outcomes.some(({ kind }) => kind === 'applied' || kind === 'removed');
+    if (!isStored) {
+      const commit = new Commit();
+      note(commit, outcomes);
+      if (commit.writes.length > 0) await store.write(commit, { sync: false });
     }
-    const outcomes = await catalog.applyReplicas(states, { storeEdge: deps.storeEdge, toldUntil, signal });
     for (const outcome of outcomes) {
-      const { assetId } = outcome;
-      if (outcome.kind === 'changed-here') {
-        passedOver.add(assetId);
-        continue;
-      }
-      if (outcome.kind === 'refused') report.refused.set(assetId, outcome.message);
-      commit.delete(dirtyKey(space, assetId));
-      if (outcome.kind !== 'applied' && outcome.kind !== 'unchanged') continue;
-      const asset = await catalog.getAsset(assetId);
-      putSharedAsset(commit, { asset: assetId, space, told: sharedFieldsOf(asset) });
-      if (outcome.kind === 'applied') {
-        report.appliedCount += 1;
-        await deps.afterApply(asset);
-      }
+      if (outcome.kind === 'refused') report.refused.set(outcome.assetId, outcome.message);
     }
-    await store.write(commit, { sync: true });
+    const applied = outcomes.filter(({ kind }) => kind === 'applied').map(({ assetId }) => assetId);
+    report.appliedCount += applied.length;
+    for (const asset of (await catalog.getAssets(applied)).values()) await deps.afterApply(asset);
+    await deps.breathe();
   }
 }
 
-async function stateOf(
+function noteOutcome(commit: Commit, space: Uuid, state: AssetReplicaState, { assetId, kind }: ReplicaOutcome): void {
+  if (kind === 'changed-here') return;
+  commit.delete(dirtyKey(space, assetId));
+  if (kind === 'removed') commit.delete(sharedAssetKey(assetId));
+  if (kind !== 'applied' && kind !== 'unchanged') return;
+  // As the catalog keeps it, and not as it is now: somebody may have changed it since.
+  if (!state.removed) putSharedAsset(commit, { asset: assetId, space, told: normaliseFields(state) });
+}
+
+interface States {
+  readonly states: readonly AssetReplicaState[];
+  /** Assets of which there is nothing to be shown. */
+  readonly unknown: readonly Uuid[];
+  /** Under which names their segments travel. */
+  readonly seals: Commit;
+}
+
+/** What the catalog is to show of assets. */
+async function readStates(
   deps: ApplyDeps,
   origin: { readonly space: Uuid; readonly spaceName: string },
-  asset: Uuid,
-  commit: Commit,
-): Promise<AssetReplicaState | undefined> {
-  const { store, catalog } = deps;
-  const replica = await readReplica(deps, origin.space, asset);
-  if (!replica) return undefined;
-  const shared = await readSharedAsset(store, asset);
-  // An asset is in one space: what another one says of it has no effect here.
-  if (shared && shared.space !== origin.space) return undefined;
-  const projection = projectAsset(deps, replica);
-  for (const [hash, bytes] of projection.segments) {
-    await sealIn(store, commit, origin.space, hash, () => decodeSealedSegment(bytes));
+  assets: readonly Uuid[],
+): Promise<States> {
+  const { store, catalog, breathe } = deps;
+  const replicas = await readReplicas(deps, origin.space, assets);
+  const shares = await readSharesOf(store, assets);
+  const present = await catalog.getAssets(assets as AssetId[]);
+  const states: AssetReplicaState[] = [];
+  const unknown: Uuid[] = [];
+  const sealed = new Map<string, Uint8Array>();
+  for (const [i, asset] of assets.entries()) {
+    const [id, replica, shared] = [asset as AssetId, replicas[i], shares[i]];
+    // An asset is in one space: what another one says of it has no effect here.
+    const isOurs = replica && (!shared || shared.space === origin.space);
+    const projection = isOurs ? projectAsset(deps, replica) : undefined;
+    const state = projection && replicaState(id, origin, projection, present.get(id));
+    if (state) states.push(state);
+    else unknown.push(asset);
+    for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);
+    if (i % BREATH_ASSETS === BREATH_ASSETS - 1) await breathe();
   }
-  const id = asset as AssetId;
-  return replicaState(id, origin, projection, await findAsset(catalog, id));
+  const seals = new Commit();
+  await noteSeals(store, seals, origin.space, sealed, decodeSealedSegment);
+  return { states, unknown, seals };
 }
 
 /** Undefined for an asset that this node does not have, or no longer. */

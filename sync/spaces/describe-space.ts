@@ -3,13 +3,15 @@ import { type AssetId, concatBytes, toHex, type Uuid } from '#core/kernel/index.
 import { type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import { type AssetProjection, type DocumentDeps, hashProjection, projectAsset } from '#sync/documents/index.ts';
 import { type LogStore, operationCount, type SigningKey } from '#sync/log/index.ts';
+import { readAppliedLog } from './applied-log.ts';
 import { findAsset } from './apply-replicas.ts';
+import { logPathOf } from './control-operation.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { SpaceDescription, SpaceSummary } from './operations.ts';
-import { readReplica } from './project-operations.ts';
-import { SUBSCRIBE_FIELD } from './publish-asset.ts';
+import { readRefused } from './project-operations.ts';
+import { readReplica } from './replicas.ts';
 import type { SettleReport } from './settle-spaces.ts';
-import { readWanted, SUBSCRIPTIONS, type Subscription } from './shared-asset.ts';
+import { readWanted, SUBSCRIBE_FIELD, SUBSCRIPTIONS, type Subscription } from './shared-asset.ts';
 import { replicaPrefix } from './space-keys.ts';
 
 export interface DescribeDeps extends DocumentDeps {
@@ -33,11 +35,15 @@ export async function describeSpace(
     if (!projection.removed) assets.push(await describeAsset(deps, asset, projection));
   }
   let operations = 0;
-  for (const { author, logId } of store.logs()) {
-    const head = await deps.logs.tip(author, logId);
+  let voidCount = 0;
+  for (const log of store.logs()) {
+    const head = await deps.logs.tip(log.author, log.logId);
     operations += head ? operationCount(head) : 0;
+    const { next, voidFrom } = await readAppliedLog(deps.store, space.record.space, logPathOf(log));
+    voidCount += next - voidFrom;
   }
-  const refused = new Map(report?.projection.refused);
+  const refused = new Map(await readRefused(deps.store, space.record.space));
+  if (voidCount > 0) refused.set('void', voidCount);
   for (const reason of access.refused.values()) refused.set(reason, (refused.get(reason) ?? 0) + 1);
   return {
     ...summary,

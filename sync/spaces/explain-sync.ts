@@ -3,7 +3,7 @@ import { projectAsset } from '#sync/documents/index.ts';
 import { type DescribeDeps, subscriptionOf } from './describe-space.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { SyncExplanation } from './operations.ts';
-import { readReplica } from './project-operations.ts';
+import { readReplica } from './replicas.ts';
 import type { SettleReport } from './settle-spaces.ts';
 import { readSharedAsset } from './shared-asset.ts';
 
@@ -41,7 +41,8 @@ export async function explainSync(
   }
   const refusal = report?.refusedAssets.get(asset.id);
   if (refusal) lines.push(`What the space says of it cannot be taken in: ${refusal}`);
-  if (report?.publishFault) lines.push(`Changes made here are not told to others: ${report.publishFault}`);
+  const fault = report?.publishFault ?? report?.untoldAssets.get(asset.id);
+  if (fault) lines.push(`Changes made here are not told to others: ${fault}`);
   const replica = await readReplica(deps, record.space, asset.id);
   if (!replica) {
     lines.push('Nothing has been told of it yet.');

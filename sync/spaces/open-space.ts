@@ -93,14 +93,15 @@ export interface OpenSpace {
   open(place: OperationPlace, body: Uint8Array): Uint8Array | { readonly locked: string } | undefined;
   /**
    * Signs what readers need to have the same key, when `isDue` says so of the plan: several devices can come to the same
-   * plan. Returns false when nothing was signed.
+   * plan. It is asked about no plan as well. Returns false when nothing was signed.
    */
-  healKeys(isDue: (plan: KeyPlan) => boolean): Promise<boolean>;
+  healKeys(isDue: (plan: KeyPlan | undefined) => boolean): Promise<boolean>;
   /** Signs records into the control log of this device; returns the ids of their operations. Errors: `FORBIDDEN`. */
   signControl(records: readonly ControlRecord[]): Promise<string[]>;
   /**
    * Signs operations about assets, sealed under a key that nobody but readers has; makes one where that is needed. Returns
-   * their ids. Errors: `FORBIDDEN`, `KEY_MISSING` while no device has handed this one the key.
+   * their ids. Errors: `FORBIDDEN`, `KEY_MISSING` while no device has handed this one the key, `LOG_FORKED` when the log
+   * has ended: what is said next goes into a new one, and what was made for the old one has to be made anew.
    */
   signData(envelopes: readonly DataEnvelope[], options?: SignOptions): Promise<string[]>;
   /** The data log of this device in the space; begun when there is none. */
@@ -119,14 +120,20 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   const genesisId = fromHex(record.genesisId);
   const control = new Map<string, ControlOperation>();
   let access: AccessState | undefined;
-  let keyring: Keyring | undefined;
+  /** What could be opened, and of which state of the members. */
+  let keyring: { readonly access: AccessState; readonly keys: Keyring } | undefined;
   let own: SpaceLogs | undefined;
   let declared: readonly string[] | undefined;
   let time: HybridTime = { wall: 0, counter: 0 };
 
   const readAccess = (): AccessState => (access ??= resolveAccess(deps, genesisId, control.values()));
-  const readKeyring = (): Keyring =>
-    (keyring = openKeyring(deps, deps.agreementKey, key.publicKey, readAccess(), keyring));
+  const readKeyring = (): Keyring => {
+    const now = readAccess();
+    if (keyring?.access === now) return keyring.keys;
+    const keys = openKeyring(deps, deps.agreementKey, key.publicKey, now, keyring?.keys);
+    keyring = { access: now, keys };
+    return keys;
+  };
 
   const takeControl = (operation: SignedOperation): void => {
     const statement = toControlOperation(space, operation);
@@ -174,17 +181,21 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     return operationIds;
   }
 
-  /** After a fork of a log of this device, the work is done once more, in new logs. */
-  async function evenIfForked<T>(work: () => Promise<T>): Promise<T> {
+  /** After a fork of a log of this device, what comes next goes into new logs. */
+  async function leaveForked<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (!isGranaryError(error, 'LOG_FORKED')) throw error;
-      own = undefined;
-      declared = [];
-      return work();
+      if (isGranaryError(error, 'LOG_FORKED')) [own, declared] = [undefined, []];
+      throw error;
     }
   }
+
+  const evenIfForked = <T>(work: () => Promise<T>): Promise<T> =>
+    leaveForked(work).catch((error: unknown) => {
+      if (isGranaryError(error, 'LOG_FORKED')) return work();
+      throw error;
+    });
 
   async function signControl(records: readonly ControlRecord[]): Promise<string[]> {
     const dependencies = sortDependencies(readAccess().heads);
@@ -204,9 +215,9 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   const ownDataLog = async (): Promise<LogName> => ({ author: key.publicKey, logId: (await openOwn()).dataLogId });
 
   /** Carries out what readers need to have the same key; false when nothing is due, or not by this device. */
-  async function healKeys(isDue: (plan: KeyPlan) => boolean): Promise<boolean> {
+  async function healKeys(isDue: (plan: KeyPlan | undefined) => boolean): Promise<boolean> {
     const plan = planKeys(readAccess(), key.publicKey);
-    const keys = plan && isDue(plan) ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
+    const keys = isDue(plan) && plan ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
     if (!keys) return false;
     await signControl([keys]);
     return true;
@@ -219,7 +230,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
       const found = epoch && readKeyring().get(toHex(epoch.keyId));
       return found && { keyId: epoch.keyId, key: found };
     };
-    const present = find() ?? ((await healKeys(({ kind }) => kind === 'rekey')) ? find() : undefined);
+    const present = find() ?? ((await healKeys((plan) => plan?.kind === 'rekey')) ? find() : undefined);
     if (present) return present;
     throw new GranaryError(
       'KEY_MISSING',
@@ -275,7 +286,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     },
     healKeys: (isDue) => evenIfForked(() => healKeys(isDue)),
     signControl: (records) => evenIfForked(() => signControl(records)),
-    signData: (envelopes, options) => evenIfForked(() => signData(envelopes, options)),
+    signData: (envelopes, options) => leaveForked(() => signData(envelopes, options)),
     ownDataLog,
     refresh: () => view.refresh(),
   };

@@ -27,6 +27,11 @@ const space = z.object({
   assetCount: z.int(),
 });
 
+const foundedSpace = space.extend({
+  /** To be written down and kept apart from each other; this node does not have them. */
+  recoveryKeys: z.array(z.string()),
+});
+
 const member = device.extend({
   /** Null for a device that was removed. */
   level: z.enum(LEVELS).nullable(),
@@ -65,12 +70,40 @@ const explanation = z.object({
   lines: z.array(z.string()),
 });
 
+const head = z.object({
+  /** Id of the operation that made it, 64 hexadecimal digits. */
+  version: z.string(),
+  /** All nodes show the same one meanwhile. */
+  isShown: z.boolean(),
+  /** Who made it. */
+  device: z.string(),
+  isThisDevice: z.boolean(),
+  createdAt: z.string(),
+  rowCount: z.int(),
+  byteCount: z.int(),
+});
+
+const heads = z.object({
+  asset: z.string(),
+  /** That which is shown first. More than one: made without knowledge of each other. */
+  heads: z.array(head),
+});
+
+const merge = heads.extend({
+  /** False when there was one version only. */
+  merged: z.boolean(),
+});
+
 export type IdentityOutput = z.output<typeof identityOutput>;
+export type FoundedSpace = z.output<typeof foundedSpace>;
 export type SpaceSummary = z.output<typeof space>;
 export type SpaceDescription = z.output<typeof spaceDescription>;
 export type MemberOutput = z.output<typeof member>;
 export type ListSpacesOutput = { readonly spaces: readonly SpaceSummary[] };
 export type ListMembersOutput = { readonly members: readonly MemberOutput[] };
+export type HeadOutput = z.output<typeof head>;
+export type HeadsOutput = z.output<typeof heads>;
+export type MergeOutput = z.output<typeof merge>;
 export type SyncExplanation = z.output<typeof explanation>;
 
 /** Names a space: its name, or its UUID. */
@@ -92,10 +125,22 @@ export function spaceOperations(spaces: Spaces): readonly Operation[] {
     defineOperation({
       name: 'createSpace',
       description: 'Founds a space in which members share assets; this device manages it.',
-      input: z.strictObject({ name: spaceName }),
+      input: z.strictObject({
+        name: spaceName,
+        /** So many of so many keys, together, give the space new managers when those it has are lost. */
+        recovery: z.strictObject({ threshold: z.int().min(1), keyCount: z.int().min(1) }).optional(),
+      }),
+      output: foundedSpace,
+      permission: 'admin',
+      handler: ({ name, recovery }) => spaces.createSpace(name, recovery),
+    }),
+    defineOperation({
+      name: 'recoverSpace',
+      description: 'Makes this device the manager of a space by the recovery keys it was founded with.',
+      input: z.strictObject({ space: spaceName, keys: z.array(z.string().max(200)).min(1).max(16) }),
       output: space,
       permission: 'admin',
-      handler: ({ name }) => spaces.createSpace(name),
+      handler: (input) => spaces.recoverSpace(input.space, input.keys),
     }),
     defineOperation({
       name: 'listSpaces',
@@ -157,6 +202,24 @@ export function spaceOperations(spaces: Spaces): readonly Operation[] {
       output: explanation,
       permission: 'read',
       handler: (input) => spaces.explainSync(input.asset),
+    }),
+    defineOperation({
+      name: 'listHeads',
+      description:
+        'The newest versions of an asset of a space: several when devices made some without knowing of each other.',
+      input: z.strictObject({ asset: z.string() }),
+      output: heads,
+      permission: 'read',
+      handler: (input) => spaces.listHeads(input.asset),
+    }),
+    defineOperation({
+      name: 'mergeHeads',
+      description:
+        'Joins the newest versions of an asset: with the rows that all of them added and kept, or those of one of them.',
+      input: z.strictObject({ asset: z.string(), take: z.string().min(4).max(64).optional() }),
+      output: merge,
+      permission: 'write',
+      handler: (input) => spaces.mergeHeads(input.asset, input.take),
     }),
   ];
 }

@@ -1,43 +1,61 @@
 /**
  * From the data logs of a space to what its assets amount to. Operations are applied once their signatures are checked, in
- * the order of their logs; one whose key or whose author's rights are not here yet keeps its log waiting.
+ * the order of their logs; one whose key or whose author's rights are not here yet keeps its log waiting. What turns out to
+ * be void after it was applied, or not, is found again and folded anew.
  */
-import { type AbortOptions, fromHex, throwIfAborted, toHex, type Uuid } from '#core/kernel/index.ts';
+import { type AbortOptions, canonicalJson, readRecord, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
-import { type AccessState, includesLevel } from '#sync/access/index.ts';
-import {
-  type AssetOperation,
-  type AssetReplica,
-  type DocumentDeps,
-  encodeAssetReplica,
-  decodeAssetReplica,
-  foldAsset,
-} from '#sync/documents/index.ts';
-import { type LogName, type LogStore, operationCount, orInvalid, splitOperation } from '#sync/log/index.ts';
-import { type AppliedLog, putAppliedLog, readAppliedLog } from './applied-log.ts';
-import { logPathOf, readEnvelope } from './control-operation.ts';
-import { HEADS_SCHEMA, type OpenSpace } from './open-space.ts';
-import { appliedPrefix, dirtyKey, dirtyPrefix, replicaKey, replicaPrefix } from './space-keys.ts';
+import type { AccessState } from '#sync/access/index.ts';
+import { type AssetOperation, type DocumentDeps, foldAsset } from '#sync/documents/index.ts';
+import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
+import { type AppliedLog, putAppliedLog, readAppliedLogs } from './applied-log.ts';
+import { logPathOf } from './control-operation.ts';
+import type { OpenSpace } from './open-space.ts';
+import { createOperationReader, type WaitReason } from './read-operation.ts';
+import { markRefolds, refoldAssets } from './refold-assets.ts';
+import { putReplica, readReplicas } from './replicas.ts';
+import { appliedPrefix, refoldKey, refoldPrefix, refusedKey, replicaPrefix } from './space-keys.ts';
 
-/** Operations that are opened and folded before the node looks after something else, and before they are stored. */
-const BATCH_OPERATIONS = 1_000;
+/** Operations that are folded and stored together: so many replicas are read and written at once. */
+const BATCH_OPERATIONS = 10_000;
+/** Bytes of operations that are held at one time. */
+const BATCH_BYTES_MAX = 16 * 2 ** 20;
+/** Operations that are opened, and assets that are folded, before others may run: some milliseconds of work. */
+const BREATH_OPERATIONS = 256;
+const BREATH_ASSETS = 64;
 
 export interface ProjectDeps extends DocumentDeps {
   readonly store: KeyValueStore;
   readonly logs: LogStore;
+  /** Lets others run between two pieces of work. */
+  readonly breathe: () => Promise<void>;
 }
-
-/** What keeps a log from being applied further. */
-export type WaitReason = 'signature' | 'key' | 'access';
 
 export interface ProjectionReport {
   appliedCount: number;
-  /** Operations without effect, by reason. */
-  readonly refused: Map<string, number>;
   /** Operations that are here and wait, by what they wait for. */
   readonly waiting: Map<WaitReason, number>;
-  /** Assets that changed. */
-  readonly assets: Set<Uuid>;
+}
+
+export interface ProjectOptions extends AbortOptions {
+  /** The one log that something was appended to. */
+  readonly only?: LogName;
+}
+
+interface Context extends ProjectDeps {
+  readonly space: OpenSpace;
+  /** Of one moment: it may change while operations are read. */
+  readonly access: AccessState;
+  readonly report: ProjectionReport;
+  readonly batch: Batch;
+}
+
+/** A data log and how far it was applied. */
+interface ProjectedLog {
+  readonly name: LogName;
+  readonly path: string;
+  readonly head: LogHead | undefined;
+  readonly applied: AppliedLog;
 }
 
 /**
@@ -47,157 +65,181 @@ export interface ProjectionReport {
 export async function projectOperations(
   deps: ProjectDeps,
   space: OpenSpace,
-  { signal }: AbortOptions = {},
+  options: ProjectOptions = {},
 ): Promise<ProjectionReport> {
-  const report: ProjectionReport = { appliedCount: 0, refused: new Map(), waiting: new Map(), assets: new Set() };
-  const context = { ...deps, space, report };
-  for (const log of space.store.logs('data')) {
-    for (;;) {
-      throwIfAborted(signal);
-      const outcome = await projectBatch(context, log);
-      if (outcome === 'rebuild') {
-        await forgetProjection(deps.store, space.record.space);
-        return projectOperations(deps, space, { signal });
-      }
-      if (outcome === 'end') break;
-    }
+  const report: ProjectionReport = { appliedCount: 0, waiting: new Map() };
+  const { access } = space;
+  const context = { ...deps, space, access, report, batch: openBatch() };
+  for (const log of await openLogs(deps, space, options.only ? [options.only] : space.store.logs('data'))) {
+    await findJudgedAnew(context, log);
+    await projectLog(context, log, options);
   }
+  await flush(context);
+  await refoldAssets(deps, space, access, options);
   return report;
 }
 
 /** Removes what the operations of a space amount to, so that the next projection starts from the beginning. */
 export async function forgetProjection(store: KeyValueStore, space: Uuid): Promise<void> {
-  const commit = new Commit();
-  for (const prefix of [appliedPrefix(space), replicaPrefix(space)]) {
+  const commit = new Commit().delete(refusedKey(space));
+  for (const prefix of [appliedPrefix(space), replicaPrefix(space), refoldPrefix(space)]) {
     for await (const [key] of store.entries(prefixRange(prefix))) commit.delete(key);
   }
   await store.write(commit, { sync: true });
 }
 
-interface Context extends ProjectDeps {
-  readonly space: OpenSpace;
-  readonly report: ProjectionReport;
+/** Operations that have no effect for what they say, by reason. Errors: `JOURNAL_CORRUPT`. */
+export async function readRefused(store: KeyValueStore, space: Uuid): Promise<ReadonlyMap<string, number>> {
+  const key = refusedKey(space);
+  const bytes = await store.get(key);
+  return new Map(bytes ? Object.entries(readRecord<Record<string, number>>(key, bytes)) : []);
 }
 
-async function projectBatch(context: Context, log: LogName): Promise<'more' | 'end' | 'rebuild'> {
-  const { logs, store, space, report } = context;
-  const { record } = space;
-  const path = logPathOf(log);
-  const head = await logs.tip(log.author, log.logId);
-  const applied = await readAppliedLog(store, record.space, path);
-  const count = head ? operationCount(head) : 0;
-  if (applied.next > count) return 'rebuild';
-  const verifiedCount = Math.min(head?.verifiedCount ?? 0, count);
-  if (count > verifiedCount) wait(report, 'signature', count - verifiedCount);
-  if (applied.next >= verifiedCount) return 'end';
+async function openLogs(deps: ProjectDeps, space: OpenSpace, names: readonly LogName[]): Promise<ProjectedLog[]> {
+  const { store, logs } = deps;
+  const paths = names.map(logPathOf);
+  const applied = await readAppliedLogs(store, space.record.space, paths);
+  const opened: ProjectedLog[] = [];
+  for (const [i, name] of names.entries()) {
+    const head = await logs.tip(name.author, name.logId);
+    // A log that forked is shorter now, and nobody knows any more what stood behind its end.
+    if (applied[i]!.next > countOf(head)) {
+      await forgetProjection(store, space.record.space);
+      return openLogs(deps, space, names);
+    }
+    opened.push({ name, path: paths[i]!, head, applied: applied[i]! });
+  }
+  return opened;
+}
 
-  const byAsset = new Map<Uuid, AssetOperation[]>();
-  let { next, heads } = applied;
-  let isWaiting = false;
-  for await (const bytes of logs.operationsFrom(log.author, log.logId, applied.next)) {
-    if (next >= verifiedCount || next - applied.next >= BATCH_OPERATIONS) break;
-    const read = readOperation(context, heads, bytes);
-    if ('waitsFor' in read) {
-      wait(report, read.waitsFor, verifiedCount - next);
-      isWaiting = true;
+const countOf = (head: LogHead | undefined): number => (head ? operationCount(head) : 0);
+
+/**
+ * Finds the operations that a revocation made void after they were applied, or that one does not make void any more, and
+ * has their assets folded anew. What is void of a log is all behind some seq, so two questions find out that nothing changed.
+ */
+async function findJudgedAnew({ store, space, access, ...deps }: Context, log: ProjectedLog): Promise<void> {
+  const { name, path, applied } = log;
+  const { next, voidFrom } = applied;
+  const isVoid = (seq: number) => access.isVoid(name.author, name.logId, seq);
+  const isAsBefore = (voidFrom === 0 || !isVoid(voidFrom - 1)) && (voidFrom === next || isVoid(voidFrom));
+  if (isAsBefore) return;
+  const voidFromNow = firstOf(0, next, isVoid);
+  const changed = { from: Math.min(voidFrom, voidFromNow), to: Math.max(voidFrom, voidFromNow) };
+  const commit = putAppliedLog(new Commit(), space.record.space, path, { ...applied, voidFrom: voidFromNow });
+  await markRefolds({ ...deps, store }, space, access, name, changed, commit);
+  await store.write(commit, { sync: false });
+  Object.assign(log, { applied: { ...applied, voidFrom: voidFromNow } });
+}
+
+/** The first number from `start` to below `end` of which `holds` is true, as it is of all behind it; else `end`. */
+function firstOf(start: number, end: number, holds: (number: number) => boolean): number {
+  let [low, high] = [start, end];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+async function projectLog(context: Context, log: ProjectedLog, { signal }: AbortOptions): Promise<void> {
+  const { logs, space, access, blake3, report, batch } = context;
+  const { name, path, head, applied } = log;
+  const count = countOf(head);
+  const verifiedCount = Math.min(head?.verifiedCount ?? 0, count);
+  if (count > verifiedCount) addTo(report.waiting, 'signature', count - verifiedCount);
+  if (applied.next >= verifiedCount) return;
+  const reader = createOperationReader(space, access, blake3, name, applied.heads);
+  let { next, voidFrom } = applied;
+  const note = () => {
+    if (voidFrom === next) voidFrom += 1;
+  };
+  const save = () => batch.applied.set(path, { next, heads: reader.heads, voidFrom });
+  for await (const bytes of logs.operationsFrom(name.author, name.logId, applied.next, { signal })) {
+    if (next >= verifiedCount) break;
+    const read = reader.read(bytes);
+    if (read.kind === 'waits') {
+      addTo(report.waiting, read.for, verifiedCount - next);
       break;
     }
+    if (!access.isVoid(name.author, name.logId, next)) note();
     next += 1;
-    if ('refused' in read) addTo(report.refused, read.refused, 1);
-    else if ('heads' in read) ({ heads } = read);
-    else byAsset.set(read.asset, [...(byAsset.get(read.asset) ?? []), read.operation]);
+    batch.take(read, bytes.length);
+    save();
+    if (batch.isFull()) await flush(context);
+    if (next % BREATH_OPERATIONS === 0) {
+      await context.breathe();
+      throwIfAborted(signal);
+    }
   }
-  if (next === applied.next) return 'end';
-  const isWhole = await foldBatch(context, path, { next, heads }, byAsset);
-  if (!isWhole) return 'rebuild';
-  report.appliedCount += next - applied.next;
-  return isWaiting || next >= verifiedCount ? 'end' : 'more';
 }
 
-/** False when everything has to be folded anew. */
-async function foldBatch(
-  { store, space, report, blake3, openDocument }: Context,
-  path: string,
-  applied: AppliedLog,
-  byAsset: ReadonlyMap<Uuid, readonly AssetOperation[]>,
-): Promise<boolean> {
+/** Operations that were read and are to be folded and stored together. */
+interface Batch {
+  readonly byAsset: Map<Uuid, AssetOperation[]>;
+  readonly applied: Map<string, AppliedLog>;
+  readonly refused: Map<string, number>;
+  operationCount: number;
+  byteCount: number;
+  take(
+    read: Exclude<ReturnType<ReturnType<typeof createOperationReader>['read']>, { kind: 'waits' }>,
+    byteCount: number,
+  ): void;
+  isFull(): boolean;
+  clear(): void;
+}
+
+function openBatch(): Batch {
+  const batch: Batch = {
+    byAsset: new Map(),
+    applied: new Map(),
+    refused: new Map(),
+    operationCount: 0,
+    byteCount: 0,
+    take(read, byteCount) {
+      batch.operationCount += 1;
+      batch.byteCount += byteCount;
+      if (read.kind === 'refused') addTo(batch.refused, read.reason, 1);
+      if (read.kind !== 'asset') return;
+      if (read.isForbidden) addTo(batch.refused, 'forbidden', 1);
+      const operations = batch.byAsset.get(read.asset);
+      if (operations) operations.push(read.operation);
+      else batch.byAsset.set(read.asset, [read.operation]);
+    },
+    isFull: () => batch.operationCount >= BATCH_OPERATIONS || batch.byteCount >= BATCH_BYTES_MAX,
+    clear() {
+      for (const map of [batch.byAsset, batch.applied, batch.refused]) map.clear();
+      Object.assign(batch, { operationCount: 0, byteCount: 0 });
+    },
+  };
+  return batch;
+}
+
+async function flush({ store, space, report, batch, blake3, openDocument, breathe }: Context): Promise<void> {
+  if (batch.operationCount === 0) return;
   const { space: spaceId } = space.record;
-  const commit = putAppliedLog(new Commit(), spaceId, path, applied);
-  for (const [asset, operations] of byAsset) {
-    const before = await readReplica({ store, blake3 }, spaceId, asset);
-    const { state, refused, mustRebuild } = foldAsset({ blake3, openDocument }, before, operations);
-    if (mustRebuild) return false;
-    for (const { reason } of refused) addTo(report.refused, reason, 1);
-    commit.put(replicaKey(spaceId, asset), encodeAssetReplica({ blake3 }, state));
-    commit.put(dirtyKey(spaceId, asset), new Uint8Array());
-    report.assets.add(asset);
+  const commit = new Commit();
+  for (const [path, applied] of batch.applied) putAppliedLog(commit, spaceId, path, applied);
+  const assets = [...batch.byAsset.keys()];
+  const replicas = await readReplicas({ store, blake3 }, spaceId, assets);
+  for (const [i, asset] of assets.entries()) {
+    const { state, refused, mustRebuild } = foldAsset({ blake3, openDocument }, replicas[i], batch.byAsset.get(asset)!);
+    if (mustRebuild) commit.put(refoldKey(spaceId, asset), new Uint8Array());
+    // What was refused for want of room may come again.
+    for (const { reason } of refused) if (reason !== 'waiting-full') addTo(batch.refused, reason, 1);
+    putReplica({ blake3 }, commit, spaceId, asset, state);
+    if (i % BREATH_ASSETS === BREATH_ASSETS - 1) await breathe();
+  }
+  if (batch.refused.size > 0) {
+    for (const [reason, count] of await readRefused(store, spaceId)) addTo(batch.refused, reason, count);
+    commit.put(refusedKey(spaceId), canonicalJson(Object.fromEntries(batch.refused)));
   }
   await store.write(commit, { sync: false });
-  return true;
+  report.appliedCount += batch.operationCount;
+  batch.clear();
 }
-
-/** What the operations about an asset amount to; undefined before the first. Errors: `STORE_DAMAGED`. */
-export async function readReplica(
-  { store, blake3 }: Pick<ProjectDeps, 'store' | 'blake3'>,
-  space: Uuid,
-  asset: Uuid,
-): Promise<AssetReplica | undefined> {
-  const bytes = await store.get(replicaKey(space, asset));
-  return bytes && decodeAssetReplica({ blake3 }, bytes);
-}
-
-/** The assets whose replicas the catalog has not taken in yet. */
-export async function readDirtyAssets(store: KeyValueStore, space: Uuid, limit: number): Promise<Uuid[]> {
-  const prefix = dirtyPrefix(space);
-  const assets: Uuid[] = [];
-  for await (const [key] of store.entries({ ...prefixRange(prefix), limit })) {
-    assets.push(key.slice(prefix.length) as Uuid);
-  }
-  return assets;
-}
-
-type ReadOperation =
-  | { readonly waitsFor: WaitReason }
-  | { readonly refused: string }
-  | { readonly heads: readonly string[] }
-  | { readonly asset: Uuid; readonly operation: AssetOperation };
-
-/** Opens one operation and decides whether it counts. */
-function readOperation({ space, blake3 }: Context, heads: readonly string[], bytes: Uint8Array): ReadOperation {
-  const { id, header, body } = splitOperation({ blake3 }, bytes);
-  const { publicKey: author, seq, backlink, extensions } = header;
-  if (!body || !extensions) return { refused: 'malformed' };
-  const { logId } = extensions;
-  const opened = orInvalid(() => ({ plain: space.open({ author, logId, seq, backlink }, body) }));
-  if (!opened?.plain) return { refused: 'sealed-wrongly' };
-  if ('locked' in opened.plain) return { waitsFor: 'key' };
-  const envelope = readEnvelope(opened.plain, space.record.space);
-  if (!envelope) return { refused: 'malformed' };
-  if (envelope.schema === HEADS_SCHEMA) {
-    const seen = envelope.dependencies.map(toHex);
-    return space.access.levelAt(author, envelope.dependencies) === undefined ? { waitsFor: 'access' } : { heads: seen };
-  }
-  const level = levelOf(space.access, author, heads);
-  if (level === undefined) return { waitsFor: 'access' };
-  const operation = {
-    id: toHex(id),
-    author: toHex(author),
-    logId: toHex(logId),
-    seq,
-    clock: envelope.clock,
-    dependencies: envelope.dependencies.map(toHex),
-    isVoid: !includesLevel(level, 'write') || space.access.isVoid(author, logId, seq),
-    schema: envelope.schema,
-    content: envelope.content,
-  };
-  return { asset: envelope.subject, operation };
-}
-
-const levelOf = (access: AccessState, author: Uint8Array, heads: readonly string[]) =>
-  access.levelAt(author, heads.map(fromHex));
 
 function addTo<K>(counts: Map<K, number>, key: K, count: number): void {
   counts.set(key, (counts.get(key) ?? 0) + count);
 }
-
-const wait = (report: ProjectionReport, reason: WaitReason, count: number) => addTo(report.waiting, reason, count);

@@ -16,14 +16,25 @@ export function replicaState(
   const { name, description, assetType, storageFormat, tags, maxErrors } = projection.fields;
   if (projection.removed && !asset) return undefined;
   if (name === null || assetType === null || storageFormat === null) return undefined;
+  const versions = storageFormat === 'EDGE' ? [] : planVersions(projection, asset?.origin?.head?.operationId);
+  const numbers = numberVersions(versions, asset);
+  const newest = (asset?.version ?? 0) + versions.length;
   return {
     assetId,
     origin,
     fields: { name, description, assetType, storageFormat, tags, maxErrors },
-    versions: storageFormat === 'EDGE' ? [] : planVersions(projection, asset?.origin?.head?.operationId),
-    edges: projection.edges.map((edge) => toLineageEdge(edge, assetId, asset?.version ?? 0)),
+    versions,
+    edges: projection.edges.map((edge) => toLineageEdge(edge, assetId, numbers.get(edge.to.version ?? '') ?? newest)),
     removed: projection.removed,
   };
+}
+
+/** The numbers that versions of the space have on this node, as far as they are the present one or to come. */
+function numberVersions(versions: readonly ReplicaVersion[], asset: CatalogAsset | undefined): Map<string, number> {
+  const start = asset?.version ?? 0;
+  const numbers = new Map(versions.map(({ operationId }, i) => [operationId, start + i + 1]));
+  const head = asset?.origin?.head;
+  return head ? numbers.set(head.operationId, head.version) : numbers;
 }
 
 /**

@@ -7,6 +7,9 @@ import { SHARED_ASSETS, sharedAssetKey, wantedKey } from './space-keys.ts';
 export const SUBSCRIPTIONS = ['metadata', 'data'] as const;
 export type Subscription = (typeof SUBSCRIPTIONS)[number];
 
+/** The field of an asset's document that says what members get of it by themselves. */
+export const SUBSCRIBE_FIELD = 'granary.subscribe';
+
 /** The fields of an asset that the catalog and the documents of spaces both have. */
 export type SharedFields = Pick<
   CatalogAsset,
@@ -34,6 +37,16 @@ export async function readSharedAsset(store: KeyValueStore, asset: string): Prom
   const key = sharedAssetKey(asset);
   const bytes = await store.get(key);
   return bytes && readRecord<SharedAsset>(key, bytes);
+}
+
+/** In the order of `assets`. Errors: `JOURNAL_CORRUPT`. */
+export async function readSharesOf(
+  store: KeyValueStore,
+  assets: readonly string[],
+): Promise<(SharedAsset | undefined)[]> {
+  const keys = assets.map(sharedAssetKey);
+  const found = await store.getMany(keys);
+  return found.map((bytes, i) => bytes && readRecord<SharedAsset>(keys[i]!, bytes));
 }
 
 export async function readSharedAssets(store: KeyValueStore, options?: AbortOptions): Promise<SharedAsset[]> {

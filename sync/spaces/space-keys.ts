@@ -8,6 +8,9 @@
  * | `space-replica/<space>/<asset>`              | what the operations about an asset amount to                 |
  * | `space-dirty/<space>/<asset>`                | empty: the catalog has not taken this replica in yet         |
  * | `space-applied/<space>/<author>/<log>`       | how far the operations of a data log have been applied       |
+ * | `space-refold/<space>/<asset>`               | empty: the asset is to be folded anew from all logs          |
+ * | `space-refused/<space>`                      | how many operations have no effect, by reason                |
+ * | `space-untold/<space>/<asset>`               | empty: the space has not been told of a change made here     |
  * | `space-published`                            | the number of the last journal entry that was published      |
  * | `space-sealed/<segment>`                     | key and name under which a segment travels, and its space    |
  * | `space-sealed-name/<name>`                   | the segment of that name                                     |
@@ -26,6 +29,11 @@ export const dirtyPrefix = (space: string): string => `space-dirty/${space}/`;
 export const dirtyKey = (space: string, asset: string): string => dirtyPrefix(space) + asset;
 export const appliedPrefix = (space: string): string => `space-applied/${space}/`;
 export const appliedKey = (space: string, logPath: string): string => appliedPrefix(space) + logPath;
+export const refoldPrefix = (space: string): string => `space-refold/${space}/`;
+export const refoldKey = (space: string, asset: string): string => refoldPrefix(space) + asset;
+export const refusedKey = (space: string): string => `space-refused/${space}`;
+export const untoldPrefix = (space: string): string => `space-untold/${space}/`;
+export const untoldKey = (space: string, asset: string): string => untoldPrefix(space) + asset;
 export const sealedKey = (segment: string): string => `space-sealed/${segment}`;
 export const sealedNameKey = (name: string): string => `space-sealed-name/${name}`;
 export const wantedKey = (asset: string): string => WANTED_ASSETS + asset;

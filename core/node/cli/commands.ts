@@ -2,6 +2,7 @@ import { assetsCommands } from './assets.ts';
 import { bundleCommands } from './bundle.ts';
 import type { Command } from './command.ts';
 import { exportCommand } from './export.ts';
+import { headsCommands } from './heads.ts';
 import { ingestCommand } from './ingest.ts';
 import { inspectCommand } from './inspect.ts';
 import { maintenanceCommands } from './maintenance.ts';
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   ingestCommand,
   queryCommand,
   ...assetsCommands,
+  ...headsCommands,
   exportCommand,
   inspectCommand,
   profileCommand,

@@ -38,13 +38,16 @@ const description: SpaceDescription = {
   ],
 };
 
+const identity = { ...device, peerId: '12D3KooWPeer' };
+
 describe('identity', () => {
   test('shows the key in the forms in which others meet it', async () => {
-    const { lines } = await runCommand(['identity'], { answers: { getIdentity: device } });
+    const { lines } = await runCommand(['identity'], { answers: { getIdentity: identity } });
     expect(lines).toEqual([
       'name         Office',
       `fingerprint  ${device.fingerprint}`,
       `public key   ${device.device}`,
+      'peer id      12D3KooWPeer',
     ]);
   });
 });
@@ -146,7 +149,7 @@ describe('space', () => {
   test('a hostile name steers no terminal', async () => {
     const hostile = { ...device, name: HOSTILE, level: 'read', isThisDevice: false, grantedBy: HOSTILE };
     const answers = {
-      getIdentity: hostile,
+      getIdentity: { ...hostile, peerId: HOSTILE },
       createSpace: { ...summary, name: HOSTILE },
       listSpaces: { spaces: [{ ...summary, name: HOSTILE }] },
       describeSpace: { ...description, name: HOSTILE, refused: { [HOSTILE]: 1 } },

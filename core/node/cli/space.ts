@@ -1,4 +1,5 @@
 import type {
+  FoundedSpace,
   IdentityOutput,
   ListMembersOutput,
   ListSpacesOutput,
@@ -7,8 +8,8 @@ import type {
   SpaceSummary,
 } from '#sync/spaces/index.ts';
 import { GranaryError } from '#core/kernel/index.ts';
-import type { Command } from './command.ts';
-import { choiceOption } from './options.ts';
+import type { Command, OptionValues } from './command.ts';
+import { choiceOption, textOption } from './options.ts';
 import { countOf, formatCount } from './progress-bar.ts';
 import { printable, renderJson, renderRows } from './render-rows.ts';
 import { commandWord, countByReason, deviceText, LEVEL_TEXTS } from './sync-text.ts';
@@ -28,23 +29,25 @@ const identity: Command = {
       terminal.line(renderJson(output));
       return;
     }
-    const { name, fingerprint, device } = output;
+    const { name, fingerprint, device, peerId } = output;
     printFacts(terminal, [
       ['name', name],
       ['fingerprint', fingerprint],
       ['public key', device],
+      ['peer id', peerId],
     ]);
   },
 };
 
 const create: Command = {
   name: 'space create',
-  usage: 'granary space create NAME',
+  usage: 'granary space create NAME [--recovery 2/3]',
   summary: 'Found a space in which devices share assets.',
-  options: {},
+  options: { recovery: { type: 'string' } },
   positionals: [1, 1],
-  async run({ positionals, json, terminal, signal, client }) {
-    const space = (await (await client()).call('createSpace', { name: positionals[0] }, { signal })) as SpaceSummary;
+  async run({ positionals, options, json, terminal, signal, client }) {
+    const input = { name: positionals[0], recovery: recoveryOption(options) };
+    const space = (await (await client()).call('createSpace', input, { signal })) as FoundedSpace;
     if (json) {
       terminal.line(renderJson(space));
       return;
@@ -53,8 +56,38 @@ const create: Command = {
     terminal.line(`${printable(space.name)}: founded; this device manages it`);
     terminal.line(`share an asset:    granary space share ${word} ASSET`);
     terminal.line(`invite a device:   granary peer invite ${word}`);
+    if (!input.recovery) return;
+    terminal.line();
+    terminal.line(
+      `${input.recovery.threshold} of these keys make a device the manager when all managers are lost. Write each down ` +
+        'and keep them apart: they are shown once and stand nowhere else.',
+    );
+    for (const key of space.recoveryKeys) terminal.line(key);
   },
 };
+
+const recover: Command = {
+  name: 'space recover',
+  usage: 'granary space recover SPACE KEY...',
+  summary: 'Make this device the manager of a space by its recovery keys.',
+  options: {},
+  positionals: [2, 17],
+  async run({ positionals, json, terminal, signal, client }) {
+    const [name, ...keys] = positionals;
+    const space = (await (await client()).call('recoverSpace', { space: name, keys }, { signal })) as SpaceSummary;
+    if (json) terminal.line(renderJson(space));
+    else terminal.line(`${printable(space.name)}: this device manages it now; earlier managers may write`);
+  },
+};
+
+/** `2/3`: how many of how many keys. Errors: `USAGE_INVALID`. */
+function recoveryOption(options: OptionValues): { threshold: number; keyCount: number } | undefined {
+  const text = textOption(options, 'recovery');
+  if (text === undefined) return undefined;
+  const [, threshold, keyCount] = /^([1-9]\d?)\/([1-9]\d?)$/.exec(text) ?? [];
+  if (threshold && keyCount) return { threshold: Number(threshold), keyCount: Number(keyCount) };
+  throw new GranaryError('USAGE_INVALID', `--recovery must be like 2/3: so many of so many keys, not "${text}".`);
+}
 
 const list: Command = {
   name: 'space list',
@@ -159,7 +192,7 @@ const share: Command = {
   },
 };
 
-export const spaceCommands: readonly Command[] = [identity, create, list, show, members, grant, revoke, share];
+export const spaceCommands: readonly Command[] = [identity, create, recover, list, show, members, grant, revoke, share];
 
 const levelCell = (level: string | null): string => level ?? 'removed';
 

@@ -1,0 +1,105 @@
+/** The devices of a space: who they are, how one comes in, and how it goes. */
+import { GranaryError, toHex } from '#core/kernel/index.ts';
+import {
+  encodeGrantRecord,
+  encodeRevokeRecord,
+  type FrontierEntry,
+  GRANT_SCHEMA,
+  includesLevel,
+  type Level,
+  type Member,
+  REVOKE_SCHEMA,
+} from '#sync/access/index.ts';
+import { type Blake3, keyFingerprint, type LogStore } from '#sync/log/index.ts';
+import type { OpenSpace } from './open-space.ts';
+import type { MemberOutput } from './operations.ts';
+
+/** A device that is let into a space. */
+export interface NewMember {
+  readonly device: Uint8Array;
+  readonly level: Level;
+  readonly encryptionKey: Uint8Array;
+  readonly name: string;
+}
+
+/** A member by its name, key, fingerprint, or the start of one. Errors: `DEVICE_NOT_FOUND`. */
+export function findMember(blake3: Blake3, { access, record }: OpenSpace, device: string): Member {
+  const wanted = device.toLowerCase();
+  const members = [...access.members.values()];
+  const byKey = members.filter(
+    (member) => toHex(member.device).startsWith(wanted) || keyFingerprint(blake3, member.device).startsWith(wanted),
+  );
+  const found = byKey.length > 0 ? byKey : members.filter(({ name }) => name === device);
+  if (found.length === 1) return found[0]!;
+  const problem = found.length === 0 ? 'has no device' : 'has several devices';
+  throw new GranaryError(
+    'DEVICE_NOT_FOUND',
+    `The space ${JSON.stringify(record.name)} ${problem} ${JSON.stringify(device)}. List the members.`,
+    { device, space: record.space },
+  );
+}
+
+export const memberOutput = (
+  blake3: Blake3,
+  { self }: Pick<OpenSpace, 'self'>,
+  { device, name, level, grantedBy }: Member,
+): MemberOutput => ({
+  device: toHex(device),
+  fingerprint: keyFingerprint(blake3, device),
+  name,
+  level,
+  isThisDevice: toHex(device) === self,
+  grantedBy: toHex(grantedBy) === toHex(device) ? null : toHex(grantedBy),
+});
+
+/** Lets a device in, or changes what it may do. Errors: `FORBIDDEN`. */
+export async function grantLevel(space: OpenSpace, { device, level, encryptionKey, name }: NewMember): Promise<void> {
+  requireManager(space);
+  const known = space.access.members.get(toHex(device));
+  if (known?.level === null) throw removedForGood(space, known);
+  if (known && !includesLevel(level, known.level!) && includesLevel(known.level, 'write')) {
+    throw cannotBeLowered(space, known);
+  }
+  const content = encodeGrantRecord({ device, level, encryptionKey, name });
+  await space.signControl([{ schema: GRANT_SCHEMA, content }]);
+  await space.healKeys((plan) => plan !== undefined);
+}
+
+/** Removes a device for good; what it signed and this node has stays. Errors: `FORBIDDEN`. */
+export async function revokeMember(logs: LogStore, space: OpenSpace, member: Member): Promise<void> {
+  requireManager(space);
+  const frontier: FrontierEntry[] = [];
+  for (const { author, logId } of space.store.logs()) {
+    if (toHex(author) !== toHex(member.device)) continue;
+    const head = await logs.tip(author, logId);
+    if (head?.tip) frontier.push({ logId, seq: head.tip.seq, operationId: head.tip.operationId });
+  }
+  const content = encodeRevokeRecord({ device: member.device, frontier });
+  await space.signControl([{ schema: REVOKE_SCHEMA, content }]);
+  // What is written from now on is not for this device.
+  await space.healKeys((plan) => plan !== undefined);
+}
+
+function requireManager({ access, record, self }: OpenSpace): void {
+  if (includesLevel(access.members.get(self)?.level, 'manage')) return;
+  throw new GranaryError('FORBIDDEN', `This device does not manage the space ${JSON.stringify(record.name)}.`, {
+    space: record.space,
+  });
+}
+
+const removedForGood = ({ record }: OpenSpace, { name }: Member) =>
+  new GranaryError(
+    'FORBIDDEN',
+    `The device ${JSON.stringify(name)} was removed from the space ${JSON.stringify(record.name)} for good. ` +
+      'Give it a new home and invite that one.',
+    { space: record.space },
+  );
+
+/** What a device signs can claim to be older than a grant; only a removal says where it ends. */
+const cannotBeLowered = ({ record }: OpenSpace, { name, level }: Member) =>
+  new GranaryError(
+    'FORBIDDEN',
+    `The device ${JSON.stringify(name)} may ${level} in the space ${JSON.stringify(record.name)}, and that cannot be ` +
+      'lowered: it could still sign what looks older. Remove it, and invite it anew with a new home.',
+    { space: record.space },
+  );

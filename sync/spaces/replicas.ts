@@ -1,0 +1,56 @@
+/** What the operations about each asset of a space amount to, in the store. */
+import type { Uuid } from '#core/kernel/index.ts';
+import { type Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
+import { type AssetReplica, decodeAssetReplica, encodeAssetReplica } from '#sync/documents/index.ts';
+import type { Blake3 } from '#sync/log/index.ts';
+import { dirtyKey, dirtyPrefix, replicaKey } from './space-keys.ts';
+
+export interface ReplicaDeps {
+  readonly store: KeyValueStore;
+  readonly blake3: Blake3;
+}
+
+/** Undefined before the first operation. Errors: `STORE_DAMAGED`. */
+export async function readReplica(deps: ReplicaDeps, space: Uuid, asset: Uuid): Promise<AssetReplica | undefined> {
+  const [replica] = await readReplicas(deps, space, [asset]);
+  return replica;
+}
+
+/** In the order of `assets`. Errors: `STORE_DAMAGED`. */
+export async function readReplicas(
+  { store, blake3 }: ReplicaDeps,
+  space: Uuid,
+  assets: readonly Uuid[],
+): Promise<(AssetReplica | undefined)[]> {
+  const found = await store.getMany(assets.map((asset) => replicaKey(space, asset)));
+  return found.map((bytes) => bytes && decodeAssetReplica({ blake3 }, bytes));
+}
+
+/** Stores a replica, and marks it for the catalog. */
+export const putReplica = (
+  { blake3 }: Pick<ReplicaDeps, 'blake3'>,
+  commit: Commit,
+  space: Uuid,
+  asset: Uuid,
+  replica: AssetReplica,
+): Commit =>
+  commit
+    .put(replicaKey(space, asset), encodeAssetReplica({ blake3 }, replica))
+    .put(dirtyKey(space, asset), new Uint8Array());
+
+/** The assets whose replicas the catalog has not taken in yet, in order, behind `after`. */
+export async function readDirtyAssets(
+  store: KeyValueStore,
+  space: Uuid,
+  after: string,
+  limit: number,
+): Promise<Uuid[]> {
+  const prefix = dirtyPrefix(space);
+  const { lt } = prefixRange(prefix);
+  const assets: Uuid[] = [];
+  // The least key behind another is that with a zero byte at its end.
+  for await (const [key] of store.entries({ gte: after === '' ? prefix : `${prefix}${after}\0`, lt, limit })) {
+    assets.push(key.slice(prefix.length) as Uuid);
+  }
+  return assets;
+}
