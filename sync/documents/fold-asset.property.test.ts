@@ -9,6 +9,7 @@ import {
   encodeAssetReplica,
   foldAsset,
   hashProjection,
+  hashReplica,
   projectAsset,
 } from './index.ts';
 import { deps } from './testing/authors.ts';
@@ -45,6 +46,7 @@ function deliver(order: readonly AssetOperation[], pick: Pick) {
     state,
     refused,
     hash: state && toHex(hashProjection(deps.blake3, projectAsset(deps, state))),
+    replicaHash: state && toHex(hashReplica(deps, state)),
     projection: state && projectAsset(deps, state),
   };
 }
@@ -76,6 +78,7 @@ test('equal operations in any order give equal projections, whatever one of the 
         const again = deliver(mixed(logs, pick), pick);
         expect(again.projection).toEqual(first.projection);
         expect(again.hash).toBe(first.hash);
+        expect(again.replicaHash).toBe(first.replicaHash);
         expect(again.refused).toEqual(first.refused);
       }
     }),

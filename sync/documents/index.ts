@@ -5,6 +5,7 @@ export { type AssetEdit, editAsset } from './edit-asset.ts';
 export { decodeAssetReplica, encodeAssetReplica } from './encode-replica.ts';
 export { encodeVersion, type VersionInput } from './encode-version.ts';
 export { type AssetRefusal, DOCUMENT_SCHEMA, foldAsset, type FoldResult, type RefusedOperation } from './fold-asset.ts';
+export { hashReplica } from './hash-replica.ts';
 export * from './limits.ts';
 export { type AssetEdge, encodeEdge, LINEAGE_SCHEMA } from './lineage-record.ts';
 export { manifestOf, type ManifestOutcome } from './manifest-of.ts';
@@ -17,6 +18,6 @@ export {
   type VersionFacts,
 } from './project-asset.ts';
 export { encodeRemoval, REMOVAL_SCHEMA, type RemovalRecord } from './removal-record.ts';
-export { assetHeads, type AssetOperation, type AssetReplica } from './replica.ts';
+export { assetHeads, type AssetOperation, type AssetReplica, waitingOperations } from './replica.ts';
 export { VERSION_SCHEMA } from './version-record.ts';
 export type { AssetFields } from './project-fields.ts';

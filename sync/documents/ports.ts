@@ -18,6 +18,15 @@ export interface Place {
   readonly key: string | undefined;
 }
 
+/** One value or character, with all that decides where it stands. */
+export interface DocumentUnit extends ItemId, Place {
+  /** Its neighbours when it was written. */
+  readonly left: ItemId | undefined;
+  readonly right: ItemId | undefined;
+  /** Undefined for a character that was taken out. */
+  readonly value: unknown;
+}
+
 /** What changes in a document; all of it is applied in one transaction. */
 export interface DocumentChanges {
   /** A key gets another value. */
@@ -46,6 +55,8 @@ export interface AssetDocument {
   description(): string;
   /** The update that makes these changes by `client`; the document itself stays as it is. */
   edit(client: number, changes: DocumentChanges): Uint8Array;
+  /** All that was ever written, by client and clock: the same for equal operations in any order, as bytes are not. */
+  units(): Iterable<DocumentUnit>;
   /** Bytes that {@link OpenDocument} takes. */
   encode(): Uint8Array;
 }

@@ -126,6 +126,10 @@ export function seenBefore(log: AssetLog, dependencies: readonly FoldedOperation
 
 const NOTHING_SEEN: readonly number[] = [];
 
+/** The operations that wait, of all logs. */
+export const waitingOperations = (state: AssetReplica): readonly AssetOperation[] =>
+  state.logs.flatMap(({ waiting }) => waiting);
+
 /** The document, opened. */
 export function documentOf(openDocument: (bytes: Uint8Array | undefined) => AssetDocument, state: AssetReplica) {
   if (!state.document || state.document instanceof Uint8Array) state.document = openDocument(state.document);

@@ -3,7 +3,7 @@ import { ByteWriter } from '#core/columnar/index.ts';
 import { concatBytes, GranaryError } from '#core/kernel/index.ts';
 import type { DecodedUpdate } from '../decode-update.ts';
 import { MAP_ROOTS, type MapRoot, type RootName, TEXT_ROOT } from '../fields.ts';
-import type { AssetDocument, DocumentChanges, HasSeen, ItemId, Place } from '../ports.ts';
+import type { AssetDocument, DocumentChanges, DocumentUnit, HasSeen, ItemId, Place } from '../ports.ts';
 
 /** A document that is only read or applied to has no client: no log has this one but by a chance of 2^-53. */
 const NO_CLIENT = 0;
@@ -106,6 +106,36 @@ class YjsDocument implements AssetDocument {
       throw new GranaryError('INTERNAL', 'Yjs changed the client id of a document while it was written.');
     }
     return update ?? Y.encodeStateAsUpdate(copy, before);
+  }
+
+  *units(): Iterable<DocumentUnit> {
+    const { clients } = this.#doc.store;
+    for (const client of [...clients.keys()].sort((left, right) => left - right)) {
+      for (const item of clients.get(client)!) {
+        if (!(item instanceof Y.Item)) throw new GranaryError('INTERNAL', 'A document has something without a place.');
+        yield* this.#unitsOf(item);
+      }
+    }
+  }
+
+  /** Yjs joins and splits what stands beside each other as it comes; one by one they are the same. */
+  *#unitsOf(item: Y.Item): Iterable<DocumentUnit> {
+    const { client, clock } = item.id;
+    const place = { root: this.#rootOf(item), key: item.parentSub ?? undefined };
+    // In maps, marks of deletion mean nothing.
+    const values = item.deleted && place.key === undefined ? [] : item.content.getContent();
+    for (let at = 0; at < item.length; at++) {
+      const left = at === 0 ? item.origin : { client, clock: clock + at - 1 };
+      const right = item.rightOrigin;
+      yield {
+        client,
+        clock: clock + at,
+        ...place,
+        left: left ?? undefined,
+        right: right ?? undefined,
+        value: values[at],
+      };
+    }
   }
 
   encode(): Uint8Array {

@@ -1,0 +1,71 @@
+import { equalBytes, toHex } from '#core/kernel/index.ts';
+import {
+  type AssetOperation,
+  type AssetReplica,
+  decodeAssetReplica,
+  type DocumentDeps,
+  foldAsset,
+  hashReplica,
+} from '#sync/documents/index.ts';
+import { joinPieces, type SnapshotRecord } from './snapshot-record.ts';
+
+/**
+ * The replica that a snapshot carries: later operations are folded onto it as onto one that was made of all operations.
+ * Only for a snapshot that counts, with its acknowledged `stateHash`, or in order to check one. Undefined when the pieces
+ * are not what it names, or make another state.
+ */
+export function openSnapshot(
+  deps: DocumentDeps,
+  record: SnapshotRecord,
+  pieces: readonly Uint8Array[],
+): AssetReplica | undefined {
+  try {
+    const state = decodeAssetReplica(deps, joinPieces(deps, record, pieces));
+    return equalBytes(hashReplica(deps, state), record.stateHash) && coversAll(state, record) ? state : undefined;
+  } catch {
+    // Its author may have written anything, and the bytes are those of a store that trusts itself.
+    return undefined;
+  }
+}
+
+/** Why a member does not acknowledge a snapshot. */
+export type SnapshotFault =
+  /** Operations that it covers are not here, or are others. */
+  | 'operations'
+  /** They amount to something else. */
+  | 'state'
+  /** Its pieces are not what it says. */
+  | 'pieces';
+
+/**
+ * Checks a snapshot against the operations about its asset that are here; undefined when it says what they amount to. What
+ * comes after the covered ones is left out.
+ */
+export function checkSnapshot(
+  deps: DocumentDeps,
+  record: SnapshotRecord,
+  pieces: readonly Uint8Array[],
+  operations: readonly AssetOperation[],
+): SnapshotFault | undefined {
+  const ends = endsOf(record);
+  const covered = operations.filter(({ author, logId, seq }) => seq <= (ends.get(`${author}/${logId}`)?.seq ?? -1));
+  const { state, mustRebuild } = foldAsset(deps, undefined, covered);
+  if (mustRebuild || !coversAll(state, record)) return 'operations';
+  if (!equalBytes(hashReplica(deps, state), record.stateHash)) return 'state';
+  return openSnapshot(deps, record, pieces) ? undefined : 'pieces';
+}
+
+const endsOf = ({ covered }: SnapshotRecord) =>
+  new Map(covered.map((end) => [`${toHex(end.author)}/${toHex(end.logId)}`, end]));
+
+/** True when the state holds exactly the logs that are covered, each up to its end, and nothing waits. */
+function coversAll(state: AssetReplica, record: SnapshotRecord): boolean {
+  const ends = endsOf(record);
+  const logs = [...state.logsByName].filter(([, { operations }]) => operations.length > 0);
+  const isSame = logs.every(([name, { operations }]) => {
+    const last = operations.at(-1)!;
+    const end = ends.get(name);
+    return end?.seq === last.seq && toHex(end.operationId) === last.id;
+  });
+  return isSame && logs.length === ends.size && state.waiting.size === 0 && !state.mustRebuild;
+}
