@@ -18,7 +18,7 @@ const join = (...headers: SignedOperation[]) =>
 test('is the same whichever branch comes first, and names the place', () => {
   const proof = encodeForkProof(second, branch);
   expect(equalBytes(proof, encodeForkProof(branch, second))).toBe(true);
-  expect(check(proof)).toEqual({ name: { author: AUTHOR, logId: LOG_ID }, seq: 1 });
+  expect(check(proof)).toMatchObject({ name: { author: AUTHOR, logId: LOG_ID }, seq: 1 });
 });
 
 test('the largest headers fit', () => {

@@ -30,6 +30,8 @@ export const FORK_PROOF_BYTES_MAX = 2 * HEADER_BYTES_MAX + 16;
 export interface ForkProof {
   readonly name: LogName;
   readonly seq: number;
+  /** Ids of the two, rising. */
+  readonly operationIds: readonly [Uint8Array, Uint8Array];
 }
 
 /** Where a line carries operations and proofs: no header is an array of three. The proof itself may still be wrong. */
@@ -67,5 +69,6 @@ export function checkForkProof(
   if (!samePlace || !a.extensions) throw operationInvalid('a fork proof names two different places');
   if (toHex(first.id) >= toHex(second.id)) throw operationInvalid('a fork proof does not name two operations in order');
   if (!isSigned(deps, first) || !isSigned(deps, second)) throw operationInvalid('a fork proof is not signed twice');
-  return { name: { author: a.publicKey, logId: a.extensions.logId }, seq: a.seq };
+  const name = { author: a.publicKey, logId: a.extensions.logId };
+  return { name, seq: a.seq, operationIds: [first.id, second.id] };
 }

@@ -1,5 +1,6 @@
 import { type AbortOptions, createMutex, equalBytes, GranaryError, throwIfAborted } from '#core/kernel/index.ts';
 import { Commit, type KeyRange, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
+import { placeAfter } from './check-successor.ts';
 import { checkForkProof } from './fork-proof.ts';
 import {
   DEVICE_LOGS_MAX,
@@ -21,6 +22,7 @@ import {
   arrivalKey,
   decodeArrival,
   entryKey,
+  entryPrefix,
   forkKey,
   FORKS,
   type LogName,
@@ -105,6 +107,11 @@ export interface LogStore {
     seqStart: number,
     options?: AbortOptions,
   ): AsyncIterable<Uint8Array>;
+  /**
+   * What this node had of a log from its fork on: one branch, none of which counts, in order, as far as it follows. Nobody
+   * may have looked at the signatures.
+   */
+  operationsBehindFork(author: Uint8Array, logId: Uint8Array, options?: AbortOptions): AsyncIterable<Uint8Array>;
   /** The bytes of the operations from `seqStart` to `seqEnd` (both inclusive) or the tip. */
   byteCount(author: Uint8Array, logId: Uint8Array, seqStart: number, seqEnd: number): Promise<number>;
   /** The number of the last change; 0 in an empty store. It means nothing in another incarnation. */
@@ -225,6 +232,25 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
     }
   }
 
+  async function* operationsBehindFork(
+    author: Uint8Array,
+    logId: Uint8Array,
+    { signal }: AbortOptions = {},
+  ): AsyncIterable<Uint8Array> {
+    const path = logPath(author, logId);
+    const state = await readLogState(store, path);
+    if (state?.frozenFrom === undefined) return;
+    let { tip } = state;
+    const range = { gte: entryKey(path, state.frozenFrom), lt: prefixRange(entryPrefix(path)).lt };
+    for await (const [, bytes] of store.entries(range, { signal })) {
+      throwIfAborted(signal);
+      const operation = orInvalid(() => peekOperation(deps, bytes));
+      if (!operation || placeAfter(tip, operation.header) !== 'next') return;
+      yield bytes;
+      tip = { seq: operation.header.seq, operationId: operation.id };
+    }
+  }
+
   async function byteCount(author: Uint8Array, logId: Uint8Array, seqStart: number, seqEnd: number): Promise<number> {
     let sum = 0;
     let seq = seqStart;
@@ -317,6 +343,7 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
     tips,
     tip,
     operationsFrom,
+    operationsBehindFork,
     byteCount,
     lastArrival: async () => arrivalNext - 1,
     arrivalsAfter,

@@ -1,4 +1,5 @@
 export { createAgreementStore } from './agreement-store.ts';
+export { createFirstContact } from './first-contact.ts';
 export * from './operations.ts';
 export * from './peers.ts';
 export { createAdmission, JOIN_FRAME_BYTES_MAX, JOIN_PROTOCOL, JOIN_STREAMS_PER_PEER_MAX } from './redeem-ticket.ts';

@@ -22,7 +22,7 @@ import {
 } from '#sync/access/index.ts';
 import { type Blake3, keyFingerprint, type LogStore, type SigningKey } from '#sync/log/index.ts';
 import type { SessionReport } from '#sync/reconcile/index.ts';
-import type { Spaces } from '#sync/spaces/index.ts';
+import type { SigningHold, Spaces } from '#sync/spaces/index.ts';
 import type { Transport } from '#sync/transport/index.ts';
 import { putInvite } from './invites.ts';
 import type {
@@ -58,6 +58,7 @@ export interface PeersDeps {
   readonly network: () => Promise<Network>;
   /** The lines of this node when there are any already. */
   readonly openNetwork: () => Network | undefined;
+  readonly hold: SigningHold;
   readonly evict: (asset: string, context: OperationContext) => Promise<EvictOutput>;
 }
 
@@ -184,11 +185,32 @@ export function createPeers(deps: PeersDeps): Peers {
   }
 
   async function syncNow(name: string | undefined, { signal, report }: OperationContext): Promise<SessionOutput[]> {
-    await spaces.settle();
     const { engine } = await deps.network();
+    const wasHeld = deps.hold.isHeld;
+    await spaces.settle();
     const known = [...spaces.peers()].map(([device, peer]) => ({ device, name: peer.name }));
     const wanted = name === undefined ? known : [findPeer(known, name)];
-    return Promise.all(wanted.map((peer) => syncOne(engine, peer, { signal, report })));
+    const sessions = await Promise.all(wanted.map((peer) => syncOne(engine, peer, { signal, report })));
+    if (!wasHeld) return sessions;
+    // What was done here could be signed only now.
+    await deps.hold.whenReleased();
+    await spaces.settle();
+    return Promise.all(sessions.map((first) => syncAgain(engine, first, { signal, report })));
+  }
+
+  async function syncAgain(
+    engine: SyncEngine,
+    first: SessionOutput,
+    context: Pick<OperationContext, 'signal' | 'report'>,
+  ): Promise<SessionOutput> {
+    if (first.end !== 'complete') return first;
+    const second = await syncOne(engine, first, context);
+    return {
+      ...second,
+      operations: first.operations + second.operations,
+      bytesSent: first.bytesSent + second.bytesSent,
+      bytesReceived: first.bytesReceived + second.bytesReceived,
+    };
   }
 
   async function syncOne(

@@ -41,7 +41,7 @@ export interface SyncEngineDeps {
   readonly transport: Transport;
   readonly spaces: Spaces;
   /** Called after each session, when what came is to be applied. */
-  readonly afterSession: () => Promise<void>;
+  readonly afterSession: (report: SessionReport) => Promise<void>;
   readonly agreements: AgreementStore;
   readonly blake3: Blake3;
   readonly random: Random;
@@ -146,7 +146,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
       const opened = await spaces.opened();
       count(`session-${report.end}`);
       await remember(device, (peer) => withReport(opened, peer, report));
-      await deps.afterSession();
+      await deps.afterSession(report);
       return report;
     } catch (error) {
       stream.abort();

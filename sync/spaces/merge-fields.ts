@@ -58,6 +58,7 @@ interface Change {
 
 /** Both changes of a text where they lie apart; where they do not, the one that was made here. */
 export function mergeText(before: string, after: string, others: string): string {
+  if (after === others) return after;
   const [ours, theirs] = [changeBetween(before, after), changeBetween(before, others)];
   if (ours.end <= theirs.start) return apply(apply(before, theirs), ours);
   if (theirs.end <= ours.start) return apply(apply(before, ours), theirs);

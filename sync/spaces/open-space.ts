@@ -4,7 +4,15 @@
  * In a data log an operation of the schema `granary.heads.v1`, about the space, has an empty record: its dependencies are
  * the control operations that its author had seen when it wrote what follows.
  */
-import { type Clock, fromHex, GranaryError, isGranaryError, type Random, toHex } from '#core/kernel/index.ts';
+import {
+  type Clock,
+  equalBytes,
+  fromHex,
+  GranaryError,
+  isGranaryError,
+  type Random,
+  toHex,
+} from '#core/kernel/index.ts';
 import { type HybridTime, nextHybridTime } from '#core/catalog/index.ts';
 import type { Commit, KeyValueStore } from '#core/platform/ports.ts';
 import {
@@ -35,6 +43,7 @@ import {
   type LogKind,
   openSpaceLogs,
   type OperationPlace,
+  renewIncarnation,
   type SigningKey,
   type SignedOperation,
   sortDependencies,
@@ -77,6 +86,11 @@ export type DataEnvelope = Pick<Envelope, 'schema' | 'subject' | 'dependencies' 
 export interface SignOptions {
   readonly alsoWrite?: Commit;
   readonly onSigned?: (operationIds: readonly string[]) => void;
+  /**
+   * The data log that the envelopes were made for: an update of a document goes into no other. When this device goes on in
+   * another log meanwhile, nothing is signed. Errors: `LOG_FORKED`.
+   */
+  readonly logId?: Uint8Array;
 }
 
 export interface OpenSpace {
@@ -104,8 +118,10 @@ export interface OpenSpace {
    * has ended: what is said next goes into a new one, and what was made for the old one has to be made anew.
    */
   signData(envelopes: readonly DataEnvelope[], options?: SignOptions): Promise<string[]>;
-  /** The data log of this device in the space; begun when there is none. */
+  /** The data log of this device in the space; begun when there is none, or the one before ended in a fork. */
   ownDataLog(): Promise<LogName>;
+  /** Goes on in new logs, as after a fork: what is in the present ones waits for what will never count. */
+  renewLogs(): Promise<void>;
   /** Takes note of what changed in the logs other than by the view, such as by a late check of signatures. */
   refresh(): Promise<void>;
 }
@@ -186,7 +202,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     try {
       return await work();
     } catch (error) {
-      if (isGranaryError(error, 'LOG_FORKED')) [own, declared] = [undefined, []];
+      if (isGranaryError(error, 'LOG_FORKED')) forgetOwn();
       throw error;
     }
   }
@@ -212,7 +228,25 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     );
   }
 
-  const ownDataLog = async (): Promise<LogName> => ({ author: key.publicKey, logId: (await openOwn()).dataLogId });
+  async function ownDataLog(): Promise<LogName> {
+    const name = { author: key.publicKey, logId: (await openOwn()).dataLogId };
+    const head = await deps.logs.tip(name.author, name.logId);
+    if (head?.frozenFrom === undefined) return name;
+    forgetOwn();
+    return { author: key.publicKey, logId: (await openOwn()).dataLogId };
+  }
+
+  /** New logs know nothing of what their author had seen. */
+  function forgetOwn(): void {
+    own = undefined;
+    declared = [];
+  }
+
+  async function renewLogs(): Promise<void> {
+    forgetOwn();
+    own = await openSpaceLogs(deps, space, await renewIncarnation(deps));
+    await view.refresh();
+  }
 
   /** Carries out what readers need to have the same key; false when nothing is due, or not by this device. */
   async function healKeys(isDue: (plan: KeyPlan | undefined) => boolean): Promise<boolean> {
@@ -239,6 +273,11 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     );
   }
 
+  const goesOnElsewhere = () =>
+    new GranaryError('LOG_FORKED', `This device goes on in another log of the space ${record.name}. Try again.`, {
+      space,
+    });
+
   function requireLevel(level: 'write' | 'manage'): void {
     if (includesLevel(readAccess().levelNow(key.publicKey), level)) return;
     throw new GranaryError('FORBIDDEN', `This device may not ${level} in the space ${record.name}.`, {
@@ -247,8 +286,9 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     });
   }
 
-  async function signData(envelopes: readonly DataEnvelope[], { alsoWrite, onSigned }: SignOptions = {}) {
+  async function signData(envelopes: readonly DataEnvelope[], { alsoWrite, onSigned, logId }: SignOptions = {}) {
     const spaceKey = await requireWritingKey();
+    if (logId && !equalBytes(logId, (await openOwn()).dataLogId)) throw goesOnElsewhere();
     const heads = readAccess().heads.map(toHex).sort();
     declared ??= (await readAppliedLog(deps.store, space, logPathOf(await ownDataLog()))).heads;
     const isNew = heads.join() !== declared.join();
@@ -288,6 +328,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     signControl: (records) => evenIfForked(() => signControl(records)),
     signData: (envelopes, options) => leaveForked(() => signData(envelopes, options)),
     ownDataLog,
+    renewLogs,
     refresh: () => view.refresh(),
   };
 }

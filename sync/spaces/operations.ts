@@ -63,6 +63,20 @@ const spaceDescription = space.extend({
   ),
 });
 
+const fork = device.extend({
+  isThisDevice: z.boolean(),
+  /** Of the log that ended: who may do what, or what is said of assets. */
+  kind: z.enum(['control', 'data']),
+  /** The place in the log for which two operations were signed; they and what follows them count no more. */
+  seq: z.int(),
+  /** Ids of the two. */
+  operationIds: z.array(z.string()),
+  /** How many operations of one of the branches this node has. */
+  lostCount: z.int(),
+  /** What assets they are about. */
+  assets: z.array(z.string()),
+});
+
 const explanation = z.object({
   asset: z.string(),
   isHere: z.boolean(),
@@ -101,6 +115,8 @@ export type SpaceDescription = z.output<typeof spaceDescription>;
 export type MemberOutput = z.output<typeof member>;
 export type ListSpacesOutput = { readonly spaces: readonly SpaceSummary[] };
 export type ListMembersOutput = { readonly members: readonly MemberOutput[] };
+export type ForkOutput = z.output<typeof fork>;
+export type ListForksOutput = { readonly forks: readonly ForkOutput[] };
 export type HeadOutput = z.output<typeof head>;
 export type HeadsOutput = z.output<typeof heads>;
 export type MergeOutput = z.output<typeof merge>;
@@ -194,6 +210,23 @@ export function spaceOperations(spaces: Spaces): readonly Operation[] {
       output: z.object({ shared: z.array(z.string()) }),
       permission: 'write',
       handler: (input, context) => spaces.shareAssets(input.space, input.assets, input.subscribe, context),
+    }),
+    defineOperation({
+      name: 'listForks',
+      description: 'The logs of a space that ended because their device signed two operations for one place.',
+      input: z.strictObject({ space: spaceName }),
+      output: z.object({ forks: z.array(fork) }),
+      permission: 'read',
+      handler: async (input) => ({ forks: await spaces.listForks(input.space) }),
+    }),
+    defineOperation({
+      name: 'adoptFork',
+      description:
+        'Says again, in the name of this device, what another device had said of assets and a fork of its log took away.',
+      input: z.strictObject({ space: spaceName, device: deviceName }),
+      output: z.object({ operations: z.int() }),
+      permission: 'write',
+      handler: async (input) => ({ operations: await spaces.adoptFork(input.space, input.device) }),
     }),
     defineOperation({
       name: 'explainSync',

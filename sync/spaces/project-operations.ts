@@ -35,6 +35,8 @@ export interface ProjectionReport {
   appliedCount: number;
   /** Operations that are here and wait, by what they wait for. */
   readonly waiting: Map<WaitReason, number>;
+  /** Something had counted and counts no more; all was applied anew. */
+  isRebuilt: boolean;
 }
 
 export interface ProjectOptions extends AbortOptions {
@@ -67,10 +69,10 @@ export async function projectOperations(
   space: OpenSpace,
   options: ProjectOptions = {},
 ): Promise<ProjectionReport> {
-  const report: ProjectionReport = { appliedCount: 0, waiting: new Map() };
+  const report: ProjectionReport = { appliedCount: 0, waiting: new Map(), isRebuilt: false };
   const { access } = space;
   const context = { ...deps, space, access, report, batch: openBatch() };
-  for (const log of await openLogs(deps, space, options.only ? [options.only] : space.store.logs('data'))) {
+  for (const log of await openLogs(deps, space, report, options.only ? [options.only] : space.store.logs('data'))) {
     await findJudgedAnew(context, log);
     await projectLog(context, log, options);
   }
@@ -95,7 +97,12 @@ export async function readRefused(store: KeyValueStore, space: Uuid): Promise<Re
   return new Map(bytes ? Object.entries(readRecord<Record<string, number>>(key, bytes)) : []);
 }
 
-async function openLogs(deps: ProjectDeps, space: OpenSpace, names: readonly LogName[]): Promise<ProjectedLog[]> {
+async function openLogs(
+  deps: ProjectDeps,
+  space: OpenSpace,
+  report: ProjectionReport,
+  names: readonly LogName[],
+): Promise<ProjectedLog[]> {
   const { store, logs } = deps;
   const paths = names.map(logPathOf);
   const applied = await readAppliedLogs(store, space.record.space, paths);
@@ -105,7 +112,8 @@ async function openLogs(deps: ProjectDeps, space: OpenSpace, names: readonly Log
     // A log that forked is shorter now, and nobody knows any more what stood behind its end.
     if (applied[i]!.next > countOf(head)) {
       await forgetProjection(store, space.record.space);
-      return openLogs(deps, space, names);
+      report.isRebuilt = true;
+      return openLogs(deps, space, report, names);
     }
     opened.push({ name, path: paths[i]!, head, applied: applied[i]! });
   }

@@ -3,11 +3,10 @@
  * the difference. So it can be repeated after a crash, and what came from the space is not told back to it.
  */
 import type { CatalogAsset, LineageEdge } from '#core/catalog/index.ts';
-import { type AbortOptions, type AssetId, type Clock, fromHex, throwIfAborted, toHex } from '#core/kernel/index.ts';
+import { type AbortOptions, type AssetId, type Clock, throwIfAborted, toHex } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
 import {
   type AssetEdge,
-  assetHeads,
   type AssetReplica,
   DOCUMENT_SCHEMA,
   editAsset,
@@ -21,11 +20,12 @@ import {
 } from '#sync/documents/index.ts';
 import { findAsset } from './apply-replicas.ts';
 import { mergeFields } from './merge-fields.ts';
-import type { DataEnvelope, OpenSpace } from './open-space.ts';
-import { type ProjectDeps, projectOperations } from './project-operations.ts';
+import type { OpenSpace, SignOptions } from './open-space.ts';
+import type { ProjectDeps } from './project-operations.ts';
 import { readReplica } from './replicas.ts';
 import { putSharedAsset, type SharedAsset, sharedFieldsOf, SUBSCRIBE_FIELD } from './shared-asset.ts';
 import { sharedAssetKey } from './space-keys.ts';
+import { recordOf, tellAsset, type Told } from './tell-asset.ts';
 import { findTold, untoldVersions, type VersionDeps, versionInput } from './version-input.ts';
 
 export interface PublishDeps extends ProjectDeps, VersionDeps {
@@ -33,8 +33,6 @@ export interface PublishDeps extends ProjectDeps, VersionDeps {
   /** The edges that lead to an asset, as this node's lineage has them. */
   readonly edgesTo: (asset: AssetId) => Promise<readonly LineageEdge[]>;
 }
-
-type Content = Pick<DataEnvelope, 'schema' | 'content'>;
 
 interface Context extends PublishDeps {
   readonly space: OpenSpace;
@@ -66,30 +64,20 @@ export async function publishAsset(
 }
 
 /** Signs operations that build on all that is known, and folds them; returns their ids. */
-async function tell(context: Context, contents: readonly Content[], alsoWrite?: Commit): Promise<readonly string[]> {
+async function tell(context: Context, contents: readonly Told[], options?: SignOptions): Promise<readonly string[]> {
   const { space, shared, replica } = context;
-  const dependencies = replica ? assetHeads(replica).map(fromHex) : [];
-  const envelopes = contents.map((content, i) => ({
-    ...content,
-    subject: shared.asset,
-    // Those that follow build on the first by their place in the log.
-    dependencies: i === 0 ? dependencies : [],
-  }));
-  const ids = await space.signData(envelopes, alsoWrite ? { alsoWrite } : {});
-  await projectOperations(context, space, { only: await space.ownDataLog() });
+  const ids = await tellAsset(context, space, { asset: shared.asset, replica }, contents, options);
   context.replica = await readReplica(context, space.record.space, shared.asset);
   context.toldCount += contents.length;
   return ids;
 }
-
-const record = (schema: string, bytes: Uint8Array): Content => ({ schema, content: { kind: 'record', bytes } });
 
 async function tellRemoval(context: Context): Promise<void> {
   const { store, clock, replica, shared } = context;
   const gone = new Commit().delete(sharedAssetKey(shared.asset));
   // Nobody has heard of an asset that was removed before anything was told of it.
   if (!replica) return store.write(gone, { sync: true });
-  await tell(context, [record(REMOVAL_SCHEMA, encodeRemoval({ at: clock.now() }))], gone);
+  await tell(context, [recordOf(REMOVAL_SCHEMA, encodeRemoval({ at: clock.now() }))], { alsoWrite: gone });
 }
 
 async function tellFields(context: Context, asset: CatalogAsset): Promise<void> {
@@ -103,7 +91,10 @@ async function tellFields(context: Context, asset: CatalogAsset): Promise<void> 
   const update = editAsset(context, replica, { author: toHex(author), logId: toHex(logId) }, { ...changed, ...custom });
   const told = putSharedAsset(new Commit(), { asset: shared.asset, space: shared.space, told: fields });
   if (!update) return store.write(told, { sync: true });
-  await tell(context, [{ schema: DOCUMENT_SCHEMA, content: { kind: 'yjs-update', bytes: update } }], told);
+  await tell(context, [{ schema: DOCUMENT_SCHEMA, content: { kind: 'yjs-update', bytes: update } }], {
+    alsoWrite: told,
+    logId,
+  });
 }
 
 async function tellVersions(context: Context, asset: CatalogAsset, { signal }: AbortOptions): Promise<void> {
@@ -113,7 +104,7 @@ async function tellVersions(context: Context, asset: CatalogAsset, { signal }: A
     throwIfAborted(signal);
     const input = await versionInput(context, space.record.space, asset.id, version, head, { signal });
     const before = context.replica && findTold(space.self, projectAsset(context, context.replica), input);
-    const records = () => encodeVersion(input).map((bytes) => record(VERSION_SCHEMA, bytes));
+    const records = () => encodeVersion(input).map((bytes) => recordOf(VERSION_SCHEMA, bytes));
     const operationId = before ?? (await tell(context, records())).at(-1)!;
     await catalog.setHead(asset.id, (head = { operationId, version }));
   }
@@ -127,7 +118,7 @@ async function tellEdges(context: Context, { id }: CatalogAsset): Promise<void> 
   const untold = edges.filter((edge) => !known.has(edge.id));
   if (untold.length === 0) return;
   const head = (await catalog.getAsset(id)).origin?.head;
-  const records = untold.map((edge) => record(LINEAGE_SCHEMA, encodeEdge(toAssetEdge(edge, head))));
+  const records = untold.map((edge) => recordOf(LINEAGE_SCHEMA, encodeEdge(toAssetEdge(edge, head))));
   await tell(context, records);
 }
 

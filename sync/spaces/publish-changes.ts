@@ -19,10 +19,18 @@ import { readSharedAsset, type SharedAsset } from './shared-asset.ts';
 import { PUBLISHED, untoldKey } from './space-keys.ts';
 import { readUntold } from './untold.ts';
 
+/** Keeps this device from signing, until peers were asked what it has signed before. */
+export interface SigningHold {
+  readonly isHeld: boolean;
+  /** Resolves once it is not held; at once when it is not. Errors: `CANCELLED` when the node stops before. */
+  whenReleased(): Promise<void>;
+}
+
 export interface FollowDeps extends PublishDeps {
   readonly store: KeyValueStore;
   readonly catalog: Catalog;
   readonly logger: Logger;
+  readonly hold: SigningHold;
 }
 
 export interface PublishReport {
@@ -59,6 +67,8 @@ export async function publishChanges(
   const told = new Set<Uuid>();
   const stored = await store.get(PUBLISHED);
   const start = stored ? readRecord<number>(PUBLISHED, stored) : 0;
+  // What the catalog has and nobody was told stays as it is meanwhile.
+  if (deps.hold.isHeld) return { toldUntil: start, told, faults, assetFaults };
   const last = await catalog.lastSequence();
   const commit = new Commit();
 

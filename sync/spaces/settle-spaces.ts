@@ -8,8 +8,15 @@ import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
 import { type ProjectionReport, projectOperations } from './project-operations.ts';
 import { type FollowDeps, publishChanges } from './publish-changes.ts';
+import type { RetellDeps, Retelling } from './retell-lost.ts';
 
-export interface SettleDeps extends ApplyDeps, FollowDeps {}
+export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps {}
+
+/** What is remembered from one settling to the next, as long as the node runs. */
+export interface SettleMemory {
+  readonly isTurn: KeyTurns;
+  readonly retell: Retelling;
+}
 
 /** What one settling found in one space. */
 export interface SettleReport {
@@ -32,17 +39,18 @@ export interface SettleOutcome {
 export async function settleSpaces(
   deps: SettleDeps,
   spaces: ReadonlyMap<Uuid, OpenSpace>,
-  isTurn: KeyTurns,
+  { isTurn, retell }: SettleMemory,
   options: AbortOptions = {},
 ): Promise<SettleOutcome> {
   await checkSignatures(deps, spaces, options);
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
   for (const [id, space] of spaces) {
-    while (await space.healKeys((plan) => isTurn(id, plan))) changed.add(id);
+    while (!deps.hold.isHeld && (await space.healKeys((plan) => isTurn(id, plan)))) changed.add(id);
     const report = await projectOperations(deps, space, options);
     if (report.appliedCount > 0) changed.add(id);
     projections.set(id, report);
+    if ((await retell(deps, space, report, options)) > 0) changed.add(id);
     await deps.breathe();
   }
   const { toldUntil, told, faults, assetFaults } = await publishChanges(deps, spaces, options);

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ACTOR } from '#core/catalog/testing/catalog-world.ts';
 import { edgesTo } from '#core/lineage/index.ts';
 import { agree, CONTEXT, type FederationNode, invite, meet, newNode, projectionHash } from './testing/federation.ts';
 
@@ -178,27 +177,41 @@ describe('a shared asset', () => {
     expect(await bob.rows('lost')).toEqual([1]);
   });
 
-  it('keeps a change that is made while what others said is being applied', async () => {
-    await ada.commit('sales', [1]);
-    await share(ada, 'sales');
-    await agree(ada, bob);
-    await bob.update('sales', { description: 'Bob' });
-    await bob.spaces.settle();
-    await meet(ada, bob);
-    // Between what is told and what is applied, as well as behind it.
-    const { id } = await ada.catalog.getAsset('sales');
-    let changes = 0;
-    const stop = ada.catalog.onCommit(() => {
-      if (changes++ === 0) void ada.catalog.updateAsset(id, { tags: ['during'] }, { actor: ACTOR });
-    });
-    await ada.spaces.settle();
-    stop();
-    await agree(ada, bob);
-    for (const node of [ada, bob]) {
-      expect(await node.catalog.getAsset('sales')).toMatchObject({ description: 'Bob', tags: ['during'] });
-    }
-    await expectEqual(ada, bob);
-  });
+  it.each(['before', 'after'] as const)(
+    'keeps a change that is made just %s what others said is applied',
+    async (when) => {
+      await ada.commit('sales', [1]);
+      await share(ada, 'sales');
+      await agree(ada, bob);
+      await bob.update('sales', { description: 'Bob', tags: ['bob'] });
+      await bob.spaces.settle();
+      await meet(ada, bob);
+      const { applyReplicas } = ada.catalog;
+      let isChanged = false;
+      const change = async (moment: typeof when) => {
+        if (isChanged || moment !== when) return;
+        isChanged = true;
+        await ada.update('sales', { description: 'Ada' });
+      };
+      Object.assign(ada.catalog, {
+        applyReplicas: async (...given: Parameters<typeof applyReplicas>) => {
+          await change('before');
+          const outcomes = await applyReplicas(...given);
+          await change('after');
+          return outcomes;
+        },
+      });
+      await ada.spaces.settle();
+      expect(await ada.catalog.getAsset('sales')).toMatchObject({ description: 'Ada' });
+      await agree(ada, bob);
+      for (const node of [ada, bob]) {
+        const { description, tags } = await node.catalog.getAsset('sales');
+        expect(description).toContain('Ada');
+        expect(tags).toEqual(['bob']);
+      }
+      await expectEqual(ada, bob);
+    },
+  );
 
   it('of one space is not changed by another, and not shared twice', async () => {
     await ada.commit('sales', [1]);

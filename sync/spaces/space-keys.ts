@@ -8,6 +8,7 @@
  * | `space-replica/<space>/<asset>`              | what the operations about an asset amount to                 |
  * | `space-dirty/<space>/<asset>`                | empty: the catalog has not taken this replica in yet         |
  * | `space-applied/<space>/<author>/<log>`       | how far the operations of a data log have been applied       |
+ * | `space-retold/<space>/<log>/<asset>`         | which operations of an ended log were signed anew            |
  * | `space-refold/<space>/<asset>`               | empty: the asset is to be folded anew from all logs          |
  * | `space-refused/<space>`                      | how many operations have no effect, by reason                |
  * | `space-untold/<space>/<asset>`               | empty: the space has not been told of a change made here     |
@@ -29,6 +30,8 @@ export const dirtyPrefix = (space: string): string => `space-dirty/${space}/`;
 export const dirtyKey = (space: string, asset: string): string => dirtyPrefix(space) + asset;
 export const appliedPrefix = (space: string): string => `space-applied/${space}/`;
 export const appliedKey = (space: string, logPath: string): string => appliedPrefix(space) + logPath;
+export const retoldKey = (space: string, logId: string, asset: string): string =>
+  `space-retold/${space}/${logId}/${asset}`;
 export const refoldPrefix = (space: string): string => `space-refold/${space}/`;
 export const refoldKey = (space: string, asset: string): string => refoldPrefix(space) + asset;
 export const refusedKey = (space: string): string => `space-refused/${space}`;

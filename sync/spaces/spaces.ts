@@ -9,11 +9,13 @@ import { findAsset } from './apply-replicas.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
 import type { JoinedSpace } from './join-space.ts';
+import { listForks } from './list-forks.ts';
 import { createKeyTurns } from './key-turns.ts';
 import { findMember, grantLevel, memberOutput, type NewMember, revokeMember } from './members.ts';
 import { listHeads, mergeHeads } from './merge-versions.ts';
 import type { OpenSpace } from './open-space.ts';
 import type {
+  ForkOutput,
   HeadsOutput,
   IdentityOutput,
   MemberOutput,
@@ -24,6 +26,7 @@ import type {
 } from './operations.ts';
 import { createRecoveryKeys, recoverSpace, type RecoveryRule } from './recover-space.ts';
 import { readReplica } from './replicas.ts';
+import { createRetelling, retellLost } from './retell-lost.ts';
 import { createSettleLoop } from './settle-loop.ts';
 import { type SettleDeps, type SettleReport, settleSpaces } from './settle-spaces.ts';
 import { shareAssets } from './share-assets.ts';
@@ -57,6 +60,9 @@ export interface Spaces {
     subscribe: Subscription,
     context: OperationContext,
   ): Promise<{ shared: string[] }>;
+  listForks(space: string): Promise<ForkOutput[]>;
+  /** Returns how many operations were signed. Errors: see `retellLost`. */
+  adoptFork(space: string, device: string): Promise<number>;
   explainSync(asset: string): Promise<SyncExplanation>;
   /** See `listHeads`. */
   listHeads(asset: string): Promise<HeadsOutput>;
@@ -105,14 +111,14 @@ export function createSpaces(deps: SpacesDeps): Spaces {
   };
   const registry = createSpaceRegistry(deps, tell);
   const { opened, find } = registry;
-  const isTurn = createKeyTurns(clock);
+  const memory = { isTurn: createKeyTurns(clock), retell: createRetelling() };
   /** What is shared is not written while it is told. */
   const oneAtATime = createMutex();
   let reports: ReadonlyMap<Uuid, SettleReport> = new Map();
 
   const { settle, idle } = createSettleLoop(() =>
     oneAtATime(async () => {
-      const outcome = await settleSpaces(deps, await opened(), isTurn);
+      const outcome = await settleSpaces(deps, await opened(), memory);
       reports = outcome.reports;
       if (outcome.changed.size > 0) tell();
     }),
@@ -130,6 +136,7 @@ export function createSpaces(deps: SpacesDeps): Spaces {
   }
 
   async function admit(space: OpenSpace, member: NewMember): Promise<void> {
+    await deps.hold.whenReleased();
     await grantLevel(space, member);
     tell();
   }
@@ -152,6 +159,7 @@ export function createSpaces(deps: SpacesDeps): Spaces {
     },
     async recoverSpace(name, keys) {
       const space = await find(name);
+      await deps.hold.whenReleased();
       await recoverSpace(deps, space, keys);
       tell();
       return summary(space);
@@ -176,6 +184,7 @@ export function createSpaces(deps: SpacesDeps): Spaces {
       const space = await find(name);
       const member = findMember(blake3, space, device);
       if (member.level === null) return output(space, member);
+      await deps.hold.whenReleased();
       await revokeMember(logs, space, member);
       tell();
       return output(space, findMember(blake3, space, toHex(member.device)));
@@ -185,6 +194,19 @@ export function createSpaces(deps: SpacesDeps): Spaces {
       const shared = await oneAtATime(() => shareAssets(deps, space, assets, subscribe, context));
       await settle();
       return { shared };
+    },
+    async listForks(name) {
+      await settle();
+      return listForks(deps, await find(name));
+    },
+    async adoptFork(name, device) {
+      const space = await find(name);
+      const { device: whose } = findMember(blake3, space, device);
+      await deps.hold.whenReleased();
+      await settle();
+      const count = await oneAtATime(() => retellLost(deps, space, { whose: toHex(whose) }));
+      await settle();
+      return count;
     },
     explainSync: async (asset) => explainSync(deps, await opened(), reports, asset),
     async listHeads(asset) {

@@ -102,7 +102,7 @@ async function hasNewSchema(
 export function findTold(
   self: string,
   { versions }: Pick<AssetProjection, 'versions'>,
-  { base, createdAt, added }: VersionInput,
+  { base, createdAt, added }: Pick<VersionInput, 'base' | 'createdAt' | 'added'>,
 ): string | undefined {
   for (const version of versions.values()) {
     const isIt =

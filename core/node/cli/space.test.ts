@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ListMembersOutput, SpaceDescription, SpaceSummary } from '#sync/spaces/index.ts';
+import { printable } from './render-rows.ts';
 import { runCommand } from './testing/run-command.ts';
 
 const SPACE = '0190a0c0-0000-7000-8000-000000000001';
@@ -180,5 +181,41 @@ describe('space', () => {
       answers: { describeSpace: description },
     });
     expect(JSON.parse(text)).toEqual(description);
+  });
+
+  test('forks say whose log ended where, and what was lost', async () => {
+    const forks = [
+      {
+        ...other,
+        isThisDevice: false,
+        kind: 'data',
+        seq: 7,
+        operationIds: ['01'.repeat(32), '02'.repeat(32)],
+        lostCount: 3,
+        assets: ['readings', HOSTILE],
+      },
+    ];
+    const { lines } = await runCommand(['space', 'forks', 'Harvest'], { answers: { listForks: { forks } } });
+    expect(lines).toEqual([
+      'device       Field (0011-2233)',
+      'log          what is said of assets',
+      'ends before  operation 7, which it signed twice',
+      `signed       ${'01'.repeat(32)}`,
+      `signed       ${'02'.repeat(32)}`,
+      `lost here    3 operations, about readings, ${printable(HOSTILE)}`,
+      '',
+      'A device says again by itself what it had said, as far as its home has it. What others hold of it:',
+      'granary space adopt Harvest DEVICE',
+    ]);
+    const none = await runCommand(['space', 'forks', 'Harvest'], { answers: { listForks: { forks: [] } } });
+    expect(none.lines).toEqual(['No log of this space is forked.']);
+  });
+
+  test('adopt says how much it signed', async () => {
+    const { lines, calls } = await runCommand(['space', 'adopt', 'Harvest', 'Field'], {
+      answers: { adoptFork: { operations: 1 } },
+    });
+    expect(calls).toEqual([['adoptFork', { space: 'Harvest', device: 'Field' }]]);
+    expect(lines).toEqual(['1 operation signed in place of those of Field']);
   });
 });

@@ -1,6 +1,7 @@
 import type {
   FoundedSpace,
   IdentityOutput,
+  ListForksOutput,
   ListMembersOutput,
   ListSpacesOutput,
   MemberOutput,
@@ -192,7 +193,47 @@ const share: Command = {
   },
 };
 
-export const spaceCommands: readonly Command[] = [identity, create, recover, list, show, members, grant, revoke, share];
+const forks: Command = {
+  name: 'space forks',
+  usage: 'granary space forks SPACE',
+  summary: 'List logs that ended because their device signed twice for one place.',
+  options: {},
+  positionals: [1, 1],
+  async run({ positionals, json, terminal, signal, client }) {
+    const [space] = positionals;
+    const output = (await (await client()).call('listForks', { space }, { signal })) as ListForksOutput;
+    if (json) terminal.line(renderJson(output));
+    else printForks(terminal, space!, output);
+  },
+};
+
+const adopt: Command = {
+  name: 'space adopt',
+  usage: 'granary space adopt SPACE DEVICE',
+  summary: 'Say again, as this device, what a fork took away from another one.',
+  options: {},
+  positionals: [2, 2],
+  async run({ positionals, json, terminal, signal, client }) {
+    const [space, device] = positionals;
+    const output = (await (await client()).call('adoptFork', { space, device }, { signal })) as { operations: number };
+    if (json) terminal.line(renderJson(output));
+    else terminal.line(`${countOf(output.operations, 'operation')} signed in place of those of ${printable(device!)}`);
+  },
+};
+
+export const spaceCommands: readonly Command[] = [
+  identity,
+  create,
+  recover,
+  list,
+  show,
+  members,
+  grant,
+  revoke,
+  share,
+  forks,
+  adopt,
+];
 
 const levelCell = (level: string | null): string => level ?? 'removed';
 
@@ -255,6 +296,27 @@ function printSpace(terminal: Terminal, space: SpaceDescription): void {
     { heading: '' },
   ] as const;
   for (const line of renderRows(columns, rows)) terminal.line(line);
+}
+
+function printForks(terminal: Terminal, space: string, { forks: found }: ListForksOutput): void {
+  if (found.length === 0) {
+    terminal.line('No log of this space is forked.');
+    return;
+  }
+  for (const [i, fork] of found.entries()) {
+    if (i > 0) terminal.line();
+    const about = fork.assets.length === 0 ? '' : `, about ${fork.assets.map(printable).join(', ')}`;
+    printFacts(terminal, [
+      ['device', `${deviceText(fork)}${fork.isThisDevice ? ', this device' : ''}`],
+      ['log', fork.kind === 'control' ? 'who may do what' : 'what is said of assets'],
+      ['ends before', `operation ${formatCount(fork.seq)}, which it signed twice`],
+      ...fork.operationIds.map((id) => ['signed', id] as const),
+      ['lost here', `${countOf(fork.lostCount, 'operation')}${about}`],
+    ]);
+  }
+  terminal.line();
+  terminal.line('A device says again by itself what it had said, as far as its home has it. What others hold of it:');
+  terminal.line(`granary space adopt ${commandWord(space, space)} DEVICE`);
 }
 
 function printMembers(terminal: Terminal, output: ListMembersOutput): void {

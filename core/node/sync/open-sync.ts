@@ -27,6 +27,7 @@ import { type Blake3, type DeviceKey, openLogStore } from '#sync/log/index.ts';
 import {
   createAdmission,
   createAgreementStore,
+  createFirstContact,
   createPeers,
   JOIN_FRAME_BYTES_MAX,
   JOIN_PROTOCOL,
@@ -85,6 +86,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   const folder = createNodeSealedFolder(sealedPath);
   const sealing = { folder, cipher: nodeLeafCipher, blake3, createHasher: createBlake3Hasher };
   const stopped = new AbortController();
+  const firstContact = createFirstContact({ wait: nodeWait });
   let network: Promise<Network> | undefined;
   let openedNetwork: Network | undefined;
   let gathering: Promise<void> | undefined;
@@ -129,6 +131,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     storeEdge,
     edgesTo: (asset) => edgesTo(store, asset),
     afterApply: followRows,
+    hold: firstContact,
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
     async recordSegment(segment, { signal }) {
       await files.makeDirectory(sealedPath);
@@ -201,6 +204,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       limits: bytesPerSecond === undefined ? {} : { bytesPerSecond },
     });
     const agreements = createAgreementStore(store);
+    firstContact.begin(spaces.peers().size > 0, stopped);
+    void firstContact.whenReleased().then(agree).catch(warn);
     const engine = startSyncEngine({
       store,
       transport,
@@ -211,7 +216,10 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       clock,
       wait: nodeWait,
       logger,
-      afterSession: agree,
+      afterSession: ({ end }) => {
+        if (end === 'complete') firstContact.end();
+        return agree();
+      },
     });
     void segments.fetchSubscribed().catch(warn);
     openedNetwork = { transport, engine, segments };
@@ -255,6 +263,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     blake3,
     network: requireNetwork,
     openNetwork: () => openedNetwork,
+    hold: firstContact,
     evict: () => Promise.reject(new GranaryError('UNSUPPORTED', 'Rows cannot be evicted yet.')),
   });
 

@@ -201,9 +201,15 @@ export function describeLogStore(name: string, open: () => Promise<KeyValueStore
       const [proof] = (await collect(logs.forkProofs())) as [Uint8Array];
       expect(await logs.forkProof(AUTHOR, LOG_ID)).toEqual(proof);
       expect(isForkProof(proof) && !isForkProof(joinOperation(chain[0]!))).toBe(true);
-      expect(checkForkProof({ blake3, ed25519 }, proof)).toEqual({ name: { author: AUTHOR, logId: LOG_ID }, seq: 2 });
+      expect(checkForkProof({ blake3, ed25519 }, proof)).toMatchObject({
+        name: { author: AUTHOR, logId: LOG_ID },
+        seq: 2,
+      });
+      const behind = async (store: LogStore) => collect(store.operationsBehindFork(AUTHOR, LOG_ID));
+      expect(await behind(logs)).toEqual(bytesOf(chain.slice(2)));
       const frozen = await rootInputs(logs);
       await reopen();
+      expect(await behind(logs)).toEqual(bytesOf(chain.slice(2)));
       expect(await rootInputs(logs)).toEqual(frozen);
 
       const other = await open();
@@ -213,6 +219,7 @@ export function describeLogStore(name: string, open: () => Promise<KeyValueStore
         expect(await others.ingestForkProof(proof)).toEqual({ kind: 'fork' });
         expect(await others.ingestForkProof(proof)).toEqual({ kind: 'known' });
         expect(await rootInputs(others)).toEqual(frozen);
+        expect(await behind(others)).toEqual(bytesOf(branch));
       } finally {
         await other.close();
       }

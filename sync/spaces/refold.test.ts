@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { fromHex } from '#core/kernel/index.ts';
+import { assetHeads, WAITING_OPERATIONS_MAX } from '#sync/documents/index.ts';
+import { blake3 } from '#sync/log/testing/fixtures.ts';
+import { readReplica } from './replicas.ts';
+import { agree, CONTEXT, type FederationNode, invite, newNode, projectionHash } from './testing/federation.ts';
+
+const operationsOf = async (node: FederationNode, author: Uint8Array): Promise<Uint8Array[]> => {
+  const { store } = await node.spaces.find('team');
+  const operations: Uint8Array[] = [];
+  for (const log of store.logs()) {
+    if (log.author.every((byte, i) => byte === author[i])) {
+      for await (const bytes of node.logs.operationsFrom(log.author, log.logId, 0)) operations.push(bytes);
+    }
+  }
+  return operations;
+};
+
+describe('an asset of which more waits than may', () => {
+  it('is folded anew, once, when what was waited for has come', async () => {
+    const [ada, bob, cleo] = [await newNode('ada'), await newNode('bob'), await newNode('cleo')];
+    await ada.spaces.createSpace('team');
+    for (const guest of [bob, cleo]) await invite(ada, guest, 'team', 'write');
+    await ada.commit('sales', [1]);
+    await ada.spaces.shareAssets('team', ['sales'], 'metadata', CONTEXT);
+    await agree(ada, bob, cleo);
+    await ada.update('sales', { description: 'Waited for.' });
+    await agree(ada, bob);
+    const { id: subject } = await bob.catalog.getAsset('sales');
+    const space = await bob.spaces.find('team');
+    const replica = await readReplica({ store: bob.disk.store, blake3 }, space.record.space, subject);
+    const dependencies = assetHeads(replica!).map(fromHex);
+    await space.signData(
+      Array.from({ length: WAITING_OPERATIONS_MAX + 100 }, (_, i) => ({
+        schema: 'granary.unknown.v9',
+        subject,
+        dependencies: i === 0 ? dependencies : [],
+        content: { kind: 'record', bytes: Uint8Array.of(i & 255) },
+      })),
+    );
+    await bob.update('sales', { tags: ['last'] });
+    await bob.spaces.settle();
+
+    const there = await cleo.spaces.find('team');
+    await there.view.append(await operationsOf(bob, bob.device));
+    await cleo.spaces.settle();
+    expect(await cleo.catalog.getAsset('sales')).toMatchObject({ description: null, tags: [] });
+    await there.view.append(await operationsOf(ada, ada.device));
+    await cleo.spaces.settle();
+    expect(await cleo.catalog.getAsset('sales')).toMatchObject({ description: 'Waited for.', tags: ['last'] });
+    expect(await projectionHash(cleo, 'team')).toBe(await projectionHash(bob, 'team'));
+  });
+});
