@@ -429,6 +429,11 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
       pump();
       return undefined;
     },
+    askAgain() {
+      for (const wanted of queue) if (!canBeAsked(wanted)) wanted.excluded.clear();
+      active = undefined;
+      pump();
+    },
     status: () =>
       queue.map((wanted) => ({
         name: wanted.name,

@@ -50,6 +50,23 @@ async function copyTo(source: MemorySealedFolder, names: readonly SealedName[]) 
 }
 
 describe('one peer', () => {
+  test('that did not have a segment is asked again', async () => {
+    const { folder, record, name } = await sealed(3);
+    const [mine, theirs] = [createMemorySealedFolder(), createMemorySealedFolder()];
+    const { fetcher, connect } = createTestRequester(mine);
+    connect('a', theirs);
+    const fetching = fetcher.fetch(name, { byteCount: record.byteCount });
+    await settle();
+    expect(fetcher.status()).toMatchObject([{ waitsFor: 'peer' }]);
+    const draft = await theirs.createDraft();
+    const bytes = await fileBytes(folder, name);
+    await draft.write(0, bytes);
+    await draft.publish(name, bytes.length);
+    fetcher.askAgain();
+    await fetching;
+    await expectSame(mine, folder, name);
+  });
+
   test.each([1, 2, 31, 513, 1100])('%i leaves arrive, each sent once', async (leafCount) => {
     const { folder, record, name } = await sealed(leafCount);
     const mine = createMemorySealedFolder();

@@ -1,3 +1,4 @@
+export * from './announcement.ts';
 export { type AskDeps, askPledges, type PledgeOutcome } from './ask-pledges.ts';
 export { fetchPlain, type FetchPlainDeps } from './fetch-plain.ts';
 export { createSegmentFetcher } from './fetch-segments.ts';
@@ -23,6 +24,7 @@ export {
   pageLeaves,
   SEALED_BYTES_MAX,
   sealedByteCount,
+  sealedFileBytes,
   type SealedLayout,
 } from './sealed-layout.ts';
 export {
@@ -34,6 +36,7 @@ export {
 } from './sealed-segment.ts';
 export * from './sealed-source.ts';
 export type * from './segment-fetcher.ts';
+export { createTokenBucket, type TokenBucket } from './token-bucket.ts';
 export { createServeGate, type ServeGate, type ServeLimits } from './serve-gate.ts';
 export { type ServeDeps, type ServeEvent, serveSegments } from './serve-segments.ts';
 export { createServedSegments, type FindPlain } from './served-segments.ts';

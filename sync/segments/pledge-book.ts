@@ -51,6 +51,11 @@ export interface PledgeBook {
    * book.
    */
   evict(name: SealedName, rules: EvictionRules, remove: () => Promise<void>): Promise<EvictionVerdict>;
+  /**
+   * Calls `remove` unless this device has pledged the segment, and says whether it did. For devices that others do not count
+   * on: whoever evicts what may be the last copy calls {@link evict}. The rules of `remove` are the same.
+   */
+  letGo(name: SealedName, remove: () => Promise<void>): Promise<boolean>;
 }
 
 export function createPledgeBook(deps: {
@@ -125,6 +130,14 @@ export function createPledgeBook(deps: {
         await remove();
         await store.write(new Commit().delete(GIVEN + name), { sync: false });
         return verdict;
+      }),
+    letGo: (name, remove) =>
+      inOrder(async () => {
+        const until = await given(name);
+        if (until !== undefined && until > clock.now()) return false;
+        await remove();
+        if (until !== undefined) await store.write(new Commit().delete(GIVEN + name), { sync: false });
+        return true;
       }),
   };
 }

@@ -71,6 +71,9 @@ export function sealedLayout(byteCount: number): SealedLayout | undefined {
   };
 }
 
+/** Bytes of the sealed file of a segment of `byteCount` bytes, of those that can be sealed. */
+export const sealedFileBytes = (byteCount: number): number => sealedLayout(sealedByteCount(byteCount))!.fileBytes;
+
 /** Bytes of one leaf. `leaf` is from 0 to `leafCount` - 1. */
 export const leafBytes = ({ byteCount }: SealedLayout, leaf: number): number =>
   Math.min(LEAF_BYTES, byteCount - leaf * LEAF_BYTES);

@@ -60,6 +60,8 @@ export interface SegmentFetcher {
    * asked for it again.
    */
   addPeer(peerId: string, channel: FrameChannel): void;
+  /** Peers may have got since what none of them had: they are asked for it again. */
+  askAgain(): void;
   /** All that is waited for, in the order in which it comes. */
   status(): WantedStatus[];
   /** Ends every transfer with `CANCELLED` and every channel. */

@@ -53,12 +53,14 @@ export async function applyReplicas(
   const { space } = record;
   const report: ApplyReport = { appliedCount: 0, refused: new Map() };
   const untold = await readUntold(store, space);
+  const changedHere = followChanges(catalog, toldUntil, { signal });
   for (let after = ''; ;) {
     throwIfAborted(signal);
+    await changedHere.follow();
     const dirty = await readDirtyAssets(store, space, after, BATCH_ASSETS);
     if (dirty.length === 0) return report;
     after = dirty.at(-1)!;
-    const wanted = dirty.filter((asset) => !untold.has(asset));
+    const wanted = dirty.filter((asset) => !untold.has(asset) && !changedHere.assets.has(asset));
     const { states, unknown, seals } = await readStates(deps, { space, spaceName: access.name }, wanted);
     const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
       for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
@@ -66,7 +68,12 @@ export async function applyReplicas(
       for (const [i, outcome] of outcomes.entries()) noteOutcome(commit, space, states[i]!, outcome);
     };
     // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
-    const outcomes = await catalog.applyReplicas(states, { storeEdge, toldUntil, signal, alsoWrite: note });
+    const outcomes = await catalog.applyReplicas(states, {
+      storeEdge,
+      toldUntil: changedHere.until,
+      signal,
+      alsoWrite: note,
+    });
     const isStored = outcomes.some(({ kind }) => kind === 'applied' || kind === 'removed');
     if (!isStored) {
       const commit = new Commit();
@@ -81,6 +88,27 @@ export async function applyReplicas(
     for (const asset of (await catalog.getAssets(applied)).values()) await deps.afterApply(asset);
     await deps.breathe();
   }
+}
+
+/**
+ * The assets that were changed on this node after an entry of the journal. Each entry is read once, however many batches
+ * are applied meanwhile and add entries of their own.
+ */
+function followChanges(catalog: Catalog, toldUntil: number, options: AbortOptions) {
+  const changed = {
+    /** The last entry that was looked at. */
+    until: toldUntil,
+    assets: new Set<Uuid>(),
+    async follow(): Promise<void> {
+      const last = await catalog.lastSequence();
+      for await (const { sequence, assetId, isReplica } of catalog.changesAfter(changed.until, options)) {
+        if (sequence > last) break;
+        if (!isReplica) changed.assets.add(assetId);
+      }
+      changed.until = Math.max(changed.until, last);
+    },
+  };
+  return changed;
 }
 
 function noteOutcome(commit: Commit, space: Uuid, state: AssetReplicaState, { assetId, kind }: ReplicaOutcome): void {

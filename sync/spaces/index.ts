@@ -1,7 +1,11 @@
+export { forgetAnnounced, type KnownAnnouncement, readAnnounced, spacesAnnouncing } from './announced-segments.ts';
+export { carriedUntil, isCarried } from './carry-space.ts';
 export type { JoinedSpace } from './join-space.ts';
 export type { OpenSpace } from './open-space.ts';
 export * from './operations.ts';
+export { previewSpace, type SpacePreview } from './preview-space.ts';
 export { type KnownSeal, readSeal, readSealOf } from './sealed-index.ts';
 export type { SigningHold } from './publish-changes.ts';
 export * from './shared-asset.ts';
+export type { SpaceQuotas } from './space-store.ts';
 export * from './spaces.ts';

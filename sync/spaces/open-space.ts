@@ -2,7 +2,8 @@
  * One space on this node: who may do what, the keys, the view that peers compare, and the two logs that this device signs.
  *
  * In a data log an operation of the schema `granary.heads.v1`, about the space, has an empty record: its dependencies are
- * the control operations that its author had seen when it wrote what follows.
+ * the control operations that its author had seen when it wrote what follows. One of the schema `granary.segments.v1` is not
+ * sealed, see `announced-segments.ts`; all others are.
  */
 import {
   type Clock,
@@ -50,12 +51,13 @@ import {
   type SpaceLogs,
 } from '#sync/log/index.ts';
 import { openSpaceView, type SpaceView } from '#sync/reconcile/index.ts';
+import { type AnnouncedSegment, encodeAnnouncements, SEGMENTS_SCHEMA } from '#sync/segments/index.ts';
 import { readAppliedLog } from './applied-log.ts';
 import { logPathOf, toControlOperation } from './control-operation.ts';
 import { type Keyring, openKeyring } from './keyring.ts';
 import type { SpaceRecord } from './space-record.ts';
 import { keyRecord } from './sign-keys.ts';
-import { openSpaceStore, type SpaceStore } from './space-store.ts';
+import { openSpaceStore, type SpaceQuotas, type SpaceStore } from './space-store.ts';
 
 /** Names what an author had seen of the control logs. */
 export const HEADS_SCHEMA = 'granary.heads.v1';
@@ -73,6 +75,8 @@ export interface SpaceDeps {
   readonly ed25519: Ed25519;
   readonly x25519: X25519;
   readonly cipher: OneTimeCipher;
+  /** What each space may take here; those of `space-store.ts` when absent. */
+  readonly quotas?: SpaceQuotas | undefined;
 }
 
 /** A record that is to be signed into the control log. */
@@ -118,6 +122,8 @@ export interface OpenSpace {
    * has ended: what is said next goes into a new one, and what was made for the old one has to be made anew.
    */
   signData(envelopes: readonly DataEnvelope[], options?: SignOptions): Promise<string[]>;
+  /** Tells devices without a key which sealed segments to keep for the others. Errors: `FORBIDDEN`, `LOG_FORKED`. */
+  announce(segments: readonly AnnouncedSegment[]): Promise<void>;
   /** The data log of this device in the space; begun when there is none, or the one before ended in a fork. */
   ownDataLog(): Promise<LogName>;
   /** Goes on in new logs, as after a fork: what is in the present ones waits for what will never count. */
@@ -164,6 +170,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
 
   const store: SpaceStore = await openSpaceStore(deps, space, {
     incarnation: deps.incarnation.id,
+    ...(deps.quotas ? { quotas: deps.quotas } : {}),
     isKnownDevice: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
     rank: (author) => readAccess().members.get(toHex(author))?.seniority ?? UNKNOWN_RANK,
     onControl(operations) {
@@ -306,6 +313,16 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     return isNew ? operationIds.slice(1) : operationIds;
   }
 
+  async function announce(segments: readonly AnnouncedSegment[]): Promise<void> {
+    requireLevel('write');
+    const records = encodeAnnouncements(segments).map((bytes) => ({ kind: 'record', bytes }) as const);
+    const about = { schema: SEGMENTS_SCHEMA, subject: space, dependencies: [] };
+    await append(
+      'data',
+      records.map((content) => ({ ...about, content, clock: stamp() })),
+    );
+  }
+
   return {
     self: toHex(key.publicKey),
     record,
@@ -327,6 +344,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     healKeys: (isDue) => evenIfForked(() => healKeys(isDue)),
     signControl: (records) => evenIfForked(() => signControl(records)),
     signData: (envelopes, options) => leaveForked(() => signData(envelopes, options)),
+    announce: (segments) => leaveForked(() => announce(segments)),
     ownDataLog,
     renewLogs,
     refresh: () => view.refresh(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineOperation, type Operation } from '#core/kernel/index.ts';
+import { IDENTITY_CHARACTERS_MAX } from '#sync/access/index.ts';
 import { SUBSCRIPTIONS } from './shared-asset.ts';
 import type { Spaces } from './spaces.ts';
 
@@ -16,6 +17,8 @@ const device = z.object({
 const identityOutput = device.extend({
   /** As libp2p writes the public key: what the address of a relay ends in. */
   peerId: z.string(),
+  /** What this device hands on to be let into a space without a line, see `encodeIdentity`. */
+  identity: z.string(),
 });
 
 const space = z.object({
@@ -184,11 +187,23 @@ export function spaceOperations(spaces: Spaces): readonly Operation[] {
     }),
     defineOperation({
       name: 'grantAccess',
-      description: 'Changes what a member may do. New members come by an invitation.',
+      description: 'Changes what a member may do. New members come by an invitation, or by their identity.',
       input: z.strictObject({ space: spaceName, device: deviceName, level: z.enum(LEVELS) }),
       output: member,
       permission: 'admin',
       handler: (input) => spaces.grantAccess(input.space, input.device, input.level),
+    }),
+    defineOperation({
+      name: 'admitDevice',
+      description: 'Makes a device a member by the identity that it shows; it joins by a bundle of the space.',
+      input: z.strictObject({
+        space: spaceName,
+        identity: z.string().max(IDENTITY_CHARACTERS_MAX),
+        level: z.enum(LEVELS).default('write'),
+      }),
+      output: member,
+      permission: 'admin',
+      handler: (input) => spaces.admitDevice(input.space, input.identity, input.level),
     }),
     defineOperation({
       name: 'revokeAccess',

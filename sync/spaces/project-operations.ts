@@ -8,6 +8,7 @@ import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts
 import type { AccessState } from '#sync/access/index.ts';
 import { type AssetOperation, type DocumentDeps, foldAsset } from '#sync/documents/index.ts';
 import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
+import { type KnownAnnouncement, putAnnounced } from './announced-segments.ts';
 import { type AppliedLog, putAppliedLog, readAppliedLogs } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
 import type { OpenSpace } from './open-space.ts';
@@ -59,6 +60,9 @@ interface ProjectedLog {
   readonly head: LogHead | undefined;
   readonly applied: AppliedLog;
 }
+
+/** Of a space that this device may not read. */
+export const NOTHING_PROJECTED: Readonly<ProjectionReport> = { appliedCount: 0, waiting: new Map(), isRebuilt: false };
 
 /**
  * Applies what has come to the data logs of a space since the last time. All that is changed by a batch is stored together,
@@ -188,6 +192,7 @@ interface Batch {
   readonly byAsset: Map<Uuid, AssetOperation[]>;
   readonly applied: Map<string, AppliedLog>;
   readonly refused: Map<string, number>;
+  readonly announced: Set<KnownAnnouncement>;
   operationCount: number;
   byteCount: number;
   take(
@@ -203,12 +208,14 @@ function openBatch(): Batch {
     byAsset: new Map(),
     applied: new Map(),
     refused: new Map(),
+    announced: new Set(),
     operationCount: 0,
     byteCount: 0,
     take(read, byteCount) {
       batch.operationCount += 1;
       batch.byteCount += byteCount;
       if (read.kind === 'refused') addTo(batch.refused, read.reason, 1);
+      if (read.kind === 'announced') for (const segment of read.segments) batch.announced.add(segment);
       if (read.kind !== 'asset') return;
       if (read.isForbidden) addTo(batch.refused, 'forbidden', 1);
       const operations = batch.byAsset.get(read.asset);
@@ -217,7 +224,7 @@ function openBatch(): Batch {
     },
     isFull: () => batch.operationCount >= BATCH_OPERATIONS || batch.byteCount >= BATCH_BYTES_MAX,
     clear() {
-      for (const map of [batch.byAsset, batch.applied, batch.refused]) map.clear();
+      for (const part of [batch.byAsset, batch.applied, batch.refused, batch.announced]) part.clear();
       Object.assign(batch, { operationCount: 0, byteCount: 0 });
     },
   };
@@ -229,6 +236,7 @@ async function flush({ store, space, report, batch, blake3, openDocument, breath
   const { space: spaceId } = space.record;
   const commit = new Commit();
   for (const [path, applied] of batch.applied) putAppliedLog(commit, spaceId, path, applied);
+  for (const segment of batch.announced) putAnnounced(commit, spaceId, segment);
   const assets = [...batch.byAsset.keys()];
   const replicas = await readReplicas({ store, blake3 }, spaceId, assets);
   for (const [i, asset] of assets.entries()) {

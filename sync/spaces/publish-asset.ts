@@ -18,10 +18,11 @@ import {
   REMOVAL_SCHEMA,
   VERSION_SCHEMA,
 } from '#sync/documents/index.ts';
+import { announceRows } from './announce-rows.ts';
 import { findAsset } from './apply-replicas.ts';
 import { mergeFields } from './merge-fields.ts';
 import type { OpenSpace, SignOptions } from './open-space.ts';
-import type { ProjectDeps } from './project-operations.ts';
+import { type ProjectDeps, projectOperations } from './project-operations.ts';
 import { readReplica } from './replicas.ts';
 import { putSharedAsset, type SharedAsset, sharedFieldsOf, SUBSCRIBE_FIELD } from './shared-asset.ts';
 import { sharedAssetKey } from './space-keys.ts';
@@ -59,6 +60,7 @@ export async function publishAsset(
     await tellFields(context, asset);
     await tellVersions(context, asset, { signal });
     await tellEdges(context, asset);
+    await tellRelays(context, { signal });
   }
   return context.toldCount;
 }
@@ -120,6 +122,15 @@ async function tellEdges(context: Context, { id }: CatalogAsset): Promise<void> 
   const head = (await catalog.getAsset(id)).origin?.head;
   const records = untold.map((edge) => recordOf(LINEAGE_SCHEMA, encodeEdge(toAssetEdge(edge, head))));
   await tell(context, records);
+}
+
+async function tellRelays(context: Context, options: AbortOptions): Promise<void> {
+  const { catalog, space, shared, replica } = context;
+  if (!replica || projectAsset(context, replica).fields.custom[SUBSCRIBE_FIELD] !== 'data') return;
+  const count = await announceRows(context, space, await catalog.getAsset(shared.asset), options);
+  if (count === 0) return;
+  await projectOperations(context, space, { only: await space.ownDataLog() });
+  context.toldCount += count;
 }
 
 /** Versions have numbers on each node alone; the space knows them by their operations. */

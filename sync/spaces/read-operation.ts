@@ -9,6 +9,7 @@ import {
   type SignedOperation,
   splitOperation,
 } from '#sync/log/index.ts';
+import { type KnownAnnouncement, mayAnnounce, readAnnouncement } from './announced-segments.ts';
 import { readEnvelope } from './control-operation.ts';
 import { HEADS_SCHEMA, type OpenSpace } from './open-space.ts';
 
@@ -23,6 +24,8 @@ export type ReadOperation =
   | { readonly kind: 'refused'; readonly reason: OperationRefusal }
   /** The author says what it has seen of the members. */
   | { readonly kind: 'heads' }
+  /** Not sealed: it tells relays of segments. */
+  | { readonly kind: 'announced'; readonly segments: readonly KnownAnnouncement[] }
   | {
       readonly kind: 'asset';
       readonly asset: Uuid;
@@ -66,6 +69,8 @@ export function createOperationReader(
 
   function read(bytes: Uint8Array): ReadOperation {
     const signed = splitOperation({ blake3 }, bytes);
+    const segments = readAnnouncement(signed, record.space);
+    if (segments) return mayAnnounce(access, signed) ? { kind: 'announced', segments } : refuse('forbidden');
     const envelope = openEnvelope(signed);
     if ('kind' in envelope) return envelope;
     const { seq } = signed.header;

@@ -4,9 +4,10 @@
  */
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { type ApplyDeps, applyReplicas } from './apply-replicas.ts';
+import { carrySpace, isCarried } from './carry-space.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
-import { type ProjectionReport, projectOperations } from './project-operations.ts';
+import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
 import { type FollowDeps, publishChanges } from './publish-changes.ts';
 import type { RetellDeps, Retelling } from './retell-lost.ts';
 
@@ -46,6 +47,12 @@ export async function settleSpaces(
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
   for (const [id, space] of spaces) {
+    if (isCarried(space)) {
+      if ((await carrySpace(deps, space, options)).hasNews) changed.add(id);
+      projections.set(id, NOTHING_PROJECTED);
+      await deps.breathe();
+      continue;
+    }
     while (!deps.hold.isHeld && (await space.healKeys((plan) => isTurn(id, plan)))) changed.add(id);
     const report = await projectOperations(deps, space, options);
     if (report.appliedCount > 0) changed.add(id);

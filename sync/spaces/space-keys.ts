@@ -16,6 +16,11 @@
  * | `space-sealed/<segment>`                     | key and name under which a segment travels, and its space    |
  * | `space-sealed-name/<name>`                   | the segment of that name                                     |
  * | `space-wanted/<asset>`                       | what a person asked for: to have its rows here, or not       |
+ * | `space-announced/<space>/<author>/<slot>`    | a segment to be held without a key, see `announced-segments.ts` |
+ * | `space-announced-count/<space>/<author>`     | how many announcements of a device were put into slots       |
+ * | `space-announced-name/<name>/<space>`        | the slot of an announced segment; empty where none is needed |
+ * | `space-carried/<space>`                      | the last arrival that was looked through for announcements   |
+ * | `space-carried-log/<space>/<author>/<log>`   | the same in one data log: the seq of the next operation      |
  */
 export const SPACES = 'space/';
 export const SHARED_ASSETS = 'space-asset/';
@@ -40,3 +45,11 @@ export const untoldKey = (space: string, asset: string): string => untoldPrefix(
 export const sealedKey = (segment: string): string => `space-sealed/${segment}`;
 export const sealedNameKey = (name: string): string => `space-sealed-name/${name}`;
 export const wantedKey = (asset: string): string => WANTED_ASSETS + asset;
+export const announcedPrefix = (space: string): string => `space-announced/${space}/`;
+export const announcedSlotKey = (space: string, author: string, slot: number): string =>
+  `${announcedPrefix(space)}${author}/${String(slot).padStart(5, '0')}`;
+export const announcedCountKey = (space: string, author: string): string => `space-announced-count/${space}/${author}`;
+export const announcedNamePrefix = (name: string): string => `space-announced-name/${name}/`;
+export const announcedNameKey = (name: string, space: string): string => announcedNamePrefix(name) + space;
+export const carriedKey = (space: string): string => `space-carried/${space}`;
+export const carriedLogKey = (space: string, logPath: string): string => `space-carried-log/${space}/${logPath}`;

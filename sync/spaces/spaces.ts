@@ -1,11 +1,17 @@
-import type { CatalogAsset } from '#core/catalog/index.ts';
-import { type AssetId, type Clock, createMutex, type OperationContext, toHex, type Uuid } from '#core/kernel/index.ts';
+import {
+  type AssetId,
+  type Clock,
+  createMutex,
+  GranaryError,
+  type OperationContext,
+  toHex,
+  type Uuid,
+} from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
-import type { Level, Member } from '#sync/access/index.ts';
+import { decodeIdentity, encodeIdentity, type Level, type Member } from '#sync/access/index.ts';
 import { projectAsset } from '#sync/documents/index.ts';
 import { keyFingerprint } from '#sync/log/index.ts';
 import type { SpaceView } from '#sync/reconcile/index.ts';
-import { findAsset } from './apply-replicas.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
 import type { JoinedSpace } from './join-space.ts';
@@ -53,6 +59,8 @@ export interface Spaces {
   describeSpace(space: string): Promise<SpaceDescription>;
   listMembers(space: string): Promise<MemberOutput[]>;
   grantAccess(space: string, device: string, level: Level): Promise<MemberOutput>;
+  /** Makes a device a member by its identity. Errors: `FORBIDDEN`, `INPUT_INVALID`. */
+  admitDevice(space: string, identity: string, level: Level): Promise<MemberOutput>;
   revokeAccess(space: string, device: string): Promise<MemberOutput>;
   shareAssets(
     space: string,
@@ -93,8 +101,6 @@ export interface Spaces {
   peers(): ReadonlyMap<string, { readonly name: string; readonly spaces: readonly string[] }>;
   /** The members, this device among them, of the spaces that it and another one are both in. */
   membersSharedWith(device: Uint8Array): Uint8Array[];
-  /** An asset of this node; undefined when there is none of the id. */
-  findAsset(asset: AssetId): Promise<CatalogAsset | undefined>;
   /** What this node gets of an asset by itself; undefined for one that is in no space. */
   subscription(asset: AssetId): Promise<Subscription | undefined>;
   /** A person wants the rows of an asset here from now on, or only what is known about it. */
@@ -103,7 +109,7 @@ export interface Spaces {
 
 /** Opens nothing before it is used. */
 export function createSpaces(deps: SpacesDeps): Spaces {
-  const { key, store, catalog, clock, blake3, logs } = deps;
+  const { key, store, clock, blake3, logs } = deps;
   const self = toHex(key.publicKey);
   const listeners = new Set<() => void>();
   const tell = () => {
@@ -150,6 +156,7 @@ export function createSpaces(deps: SpacesDeps): Spaces {
       fingerprint: keyFingerprint(blake3, key.publicKey),
       name: deps.deviceName,
       peerId: await deps.peerId(),
+      identity: encodeIdentity(key, { encryptionKey: deps.agreementKey.publicKey, name: deps.deviceName }),
     }),
     async createSpace(name, rule) {
       const keys = rule && createRecoveryKeys(deps, rule);
@@ -179,6 +186,13 @@ export function createSpaces(deps: SpacesDeps): Spaces {
       const member = findMember(blake3, space, device);
       await admit(space, { ...member, level });
       return output(space, findMember(blake3, space, toHex(member.device)));
+    },
+    async admitDevice(name, text, level) {
+      const space = await find(name);
+      const identity = decodeIdentity(deps.ed25519, text);
+      if (toHex(identity.device) === self) throw ownIdentity();
+      await admit(space, { ...identity, level });
+      return output(space, findMember(blake3, space, toHex(identity.device)));
     },
     async revokeAccess(name, device) {
       const space = await find(name);
@@ -260,7 +274,6 @@ export function createSpaces(deps: SpacesDeps): Spaces {
       }
       return [...members.values()];
     },
-    findAsset: (asset) => findAsset(catalog, asset),
     async subscription(asset) {
       const shared = await readSharedAsset(store, asset);
       const replica = shared && (await readReplica(deps, shared.space, asset));
@@ -269,3 +282,6 @@ export function createSpaces(deps: SpacesDeps): Spaces {
     subscribe: (asset, subscription) => store.write(putWanted(new Commit(), asset, subscription), { sync: true }),
   };
 }
+
+const ownIdentity = () =>
+  new GranaryError('INPUT_INVALID', 'The identity is of this device. Enter the one that the other device shows.');

@@ -1,0 +1,3 @@
+export { type Relay, type RelayDeps, type RelayEvent, startRelay } from './keep-segments.ts';
+export { type RelayOutput, relayOperations } from './operations.ts';
+export { RELAY_QUOTAS } from './relay-quotas.ts';

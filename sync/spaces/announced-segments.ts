@@ -1,0 +1,127 @@
+/**
+ * The sealed segments that the members of a space have announced. An announcement is an operation of a data log whose body is
+ * an envelope as it is, not a sealed one: devices without a key learn from it what to keep for the others.
+ */
+import { canonicalJson, readRecord, toHex, type Uuid } from '#core/kernel/index.ts';
+import { type Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
+import { type AccessState, includesLevel } from '#sync/access/index.ts';
+import { orInvalid, type SignedOperation } from '#sync/log/index.ts';
+import { type AnnouncedSegment, decodeAnnouncement, type SealedName, SEGMENTS_SCHEMA } from '#sync/segments/index.ts';
+import { readEnvelope } from './control-operation.ts';
+import {
+  announcedCountKey,
+  announcedNameKey,
+  announcedNamePrefix,
+  announcedPrefix,
+  announcedSlotKey,
+} from './space-keys.ts';
+
+/**
+ * Announcements of one device that a relay keeps in mind in one space; of more, the oldest are forgotten: a sensor's segment
+ * a minute for six weeks, and some 20 MB of memory while it is chosen what to hold.
+ */
+export const ANNOUNCED_PER_DEVICE_MAX = 65_536;
+
+/** The head of an envelope, an array of eight; that of a sealed body is of four. */
+const ENVELOPE_HEAD = 0x88;
+
+/** A sealed segment that members of a space are to be able to fetch from relays. */
+export interface KnownAnnouncement extends AnnouncedSegment {
+  /** The device that announced it, 64 hexadecimal digits. */
+  readonly author: string;
+  /** When that was by its clock, in milliseconds since the UNIX epoch. */
+  readonly at: number;
+}
+
+/** What an operation of a data log announces; undefined when it is no announcement. */
+export function readAnnouncement({ header, body }: SignedOperation, space: Uuid): KnownAnnouncement[] | undefined {
+  if (body?.[0] !== ENVELOPE_HEAD) return undefined;
+  const envelope = readEnvelope(body, space);
+  if (envelope?.schema !== SEGMENTS_SCHEMA || envelope.content.kind !== 'record') return undefined;
+  const { clock, content } = envelope;
+  const author = toHex(header.publicKey);
+  const segments = orInvalid(() => decodeAnnouncement(content.bytes));
+  return segments?.map(({ name, byteCount }) => ({ name, byteCount, author, at: clock.wall }));
+}
+
+/**
+ * Whether an announcement counts. What its author had seen of the members stands in sealed operations, so that here counts
+ * what it may do now: a device that may write, or one that was removed, of what lies before its removal.
+ */
+export function mayAnnounce(access: AccessState, { header }: SignedOperation): boolean {
+  const { publicKey: author, seq, extensions } = header;
+  const member = access.members.get(toHex(author));
+  if (!member || !extensions || access.isVoid(author, extensions.logId, seq)) return false;
+  return member.level === null || includesLevel(member.level, 'write');
+}
+
+/** Those of the segments that are not announced in a space yet, as far as this node knows. */
+export async function filterUnannounced<T extends { readonly name: SealedName }>(
+  store: KeyValueStore,
+  space: Uuid,
+  segments: readonly T[],
+): Promise<T[]> {
+  const known = await store.getMany(segments.map(({ name }) => announcedNameKey(name, space)));
+  return segments.filter((_, i) => !known[i]);
+}
+
+/** Takes note of what is announced, on a node that knows from elsewhere what it wants of it. */
+export const putAnnounced = (commit: Commit, space: Uuid, { name }: AnnouncedSegment): Commit =>
+  commit.put(announcedNameKey(name, space), new Uint8Array());
+
+/**
+ * Takes note of what one device announces, on a node that chooses by it what to hold: in as many slots as a device has, one
+ * after another. `segments` are fewer than those.
+ */
+export async function takeAnnounced(
+  store: KeyValueStore,
+  commit: Commit,
+  space: Uuid,
+  author: string,
+  segments: readonly KnownAnnouncement[],
+): Promise<void> {
+  const countKey = announcedCountKey(space, author);
+  const countBytes = await store.get(countKey);
+  let count = countBytes ? readRecord<number>(countKey, countBytes) : 0;
+  // Whatever is known of a name without a slot was learned by reading the space.
+  const known = await store.getMany(segments.map(({ name }) => announcedNameKey(name, space)));
+  const taken = new Set<SealedName>();
+  for (const [i, segment] of segments.entries()) {
+    const { name } = segment;
+    if ((known[i]?.length ?? 0) > 0 || taken.has(name)) continue;
+    taken.add(name);
+    const slot = announcedSlotKey(space, author, count % ANNOUNCED_PER_DEVICE_MAX);
+    const before = count < ANNOUNCED_PER_DEVICE_MAX ? undefined : await store.get(slot);
+    if (before) commit.delete(announcedNameKey(readRecord<KnownAnnouncement>(slot, before).name, space));
+    commit.put(slot, canonicalJson(segment)).put(announcedNameKey(name, space), canonicalJson(slot));
+    count += 1;
+  }
+  if (taken.size > 0) commit.put(countKey, canonicalJson(count));
+}
+
+/** What the slots of a space hold. Errors: `JOURNAL_CORRUPT`. */
+export async function* readAnnounced(store: KeyValueStore, space: Uuid): AsyncIterable<KnownAnnouncement> {
+  for await (const [key, bytes] of store.entries(prefixRange(announcedPrefix(space)))) yield readRecord(key, bytes);
+}
+
+/** Forgets a segment that is not what its announcement says; it can be announced once more. */
+export async function forgetAnnounced(
+  store: KeyValueStore,
+  commit: Commit,
+  space: Uuid,
+  name: SealedName,
+): Promise<void> {
+  const key = announcedNameKey(name, space);
+  const slot = await store.get(key);
+  if (!slot) return;
+  if (slot.length > 0) commit.delete(readRecord<string>(key, slot));
+  commit.delete(key);
+}
+
+/** The spaces in which a name is announced. */
+export async function spacesAnnouncing(store: KeyValueStore, name: SealedName): Promise<Uuid[]> {
+  const prefix = announcedNamePrefix(name);
+  const spaces: Uuid[] = [];
+  for await (const [key] of store.entries(prefixRange(prefix))) spaces.push(key.slice(prefix.length) as Uuid);
+  return spaces;
+}
