@@ -305,4 +305,6 @@ test('a segment is remote until its file is here, and then has the columns of th
   expect(await catalog.getManifest(assetId, 2)).toEqual([testSegment(1), testSegment(1)]);
   await catalog.forgetSegments(assetId, [testSegment(1).id]);
   expect((await catalog.getManifest(assetId, 2)).map(({ remote }) => remote)).toEqual([true, true]);
+  expect(await catalog.confirmSegments(assetId, [testSegment(1)])).toEqual({ refused: [] });
+  expect(await catalog.getManifest(assetId, 2)).toEqual([testSegment(1), testSegment(1)]);
 });

@@ -128,6 +128,8 @@ export interface Catalog {
 
   /** Whether any version of an asset that is not removed names the segment. */
   isReferenced(segmentId: string): Promise<boolean>;
+  /** The assets of which any version names the segment, but for removed ones. */
+  assetsNaming(segmentId: string): Promise<AssetId[]>;
   /** The ids of all such segments, each once. */
   referencedSegments(options?: AbortOptions): AsyncIterable<string>;
 
@@ -193,6 +195,16 @@ export function createCatalog(deps: CatalogDeps): Catalog {
       (version <= asset.version ? manifests.cached(assetId, version) : undefined) ??
       (await manifests.read(assetId, await requireVersion(asset, version), options));
     return resolveRemote(store, assetId, segments);
+  };
+
+  const assetsNaming: Catalog['assetsNaming'] = async (segmentId) => {
+    const prefix = segmentPrefix(segmentId);
+    const assets: AssetId[] = [];
+    for await (const [key] of store.entries(prefixRange(prefix))) {
+      const assetId = key.slice(prefix.length) as AssetId;
+      if (await readAsset(store, assetId)) assets.push(assetId);
+    }
+    return assets;
   };
 
   return {
@@ -279,13 +291,8 @@ export function createCatalog(deps: CatalogDeps): Catalog {
       return () => void core.listeners.delete(listener);
     },
 
-    async isReferenced(segmentId) {
-      const prefix = segmentPrefix(segmentId);
-      for await (const [key] of store.entries(prefixRange(prefix))) {
-        if (await readAsset(store, key.slice(prefix.length))) return true;
-      }
-      return false;
-    },
+    isReferenced: async (segmentId) => (await assetsNaming(segmentId)).length > 0,
+    assetsNaming,
     async *referencedSegments(options) {
       const live = new Set<string>();
       for await (const [key] of store.entries(prefixRange(ASSETS), options)) live.add(key.slice(ASSETS.length));

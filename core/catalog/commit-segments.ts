@@ -6,7 +6,7 @@ import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-a
 import { draftAsset, type NewAsset, requireAsset } from './create-asset.ts';
 import { draftVersion, sum } from './draft-version.ts';
 import type { IngestionJob } from './ingestion-job.ts';
-import { assetKey, contentKey, edgeKey, jobKey, removedAssetKey, segmentKey } from './keys.ts';
+import { assetKey, contentKey, edgeKey, evictedKey, jobKey, removedAssetKey, segmentKey } from './keys.ts';
 import type { LineageEdge } from './lineage-edge.ts';
 import type { ManifestReader } from './manifest-reader.ts';
 import type { SegmentRef } from './ports.ts';
@@ -194,6 +194,7 @@ async function finish(
   for (const segment of version.added) {
     // Another node may have named the segment before: now it is here.
     commit.put(segmentKey(segment.id, assetId), record.origin ? canonicalJson(segment) : NOTHING);
+    commit.delete(evictedKey(assetId, segment.id));
   }
   for (const { name, contentHash } of version.sources) {
     if (contentHash === null) continue;

@@ -1,3 +1,4 @@
+export { allSegments } from './all-segments.ts';
 export * from './asset.ts';
 export * from './asset-name.ts';
 export { type AssetReplicaState, normaliseFields, type ReplicaVersion } from './asset-replica.ts';

@@ -42,6 +42,10 @@ export const contentKey = (assetId: string, contentHash: string) =>
   `content/${assetId}/${encodeURIComponent(contentHash)}`;
 export const segmentPrefix = (segmentId: string) => `${SEGMENTS}${encodeURIComponent(segmentId)}/`;
 export const segmentKey = (segmentId: string, assetId: string) => segmentPrefix(segmentId) + assetId;
+/** Segments of an asset whose files were removed from this node, whoever made them. */
+export const evictedPrefix = (assetId: string) => `segment-evicted/${assetId}/`;
+export const evictedKey = (assetId: string, segmentId: string) =>
+  evictedPrefix(assetId) + encodeURIComponent(segmentId);
 export const edgeKey = (assetId: string, edgeId: string) => `edge/${assetId}/${edgeId}`;
 export const jobKey = (jobId: string) => JOBS + jobId;
 export const quarantinePrefix = (runId: string) => `quarantine/${runId}/`;

@@ -29,6 +29,8 @@ const asset = z.object({
   rowCount: z.int(),
   byteCount: z.int(),
   lineage: z.object({ sources: z.array(z.string()), edgeCount: z.int() }),
+  /** The space that it is in, and how many segments of its current version are not on this node; null for one in no space. */
+  space: z.object({ name: z.string(), segmentCount: z.int(), missingSegmentCount: z.int() }).nullable(),
 });
 
 const listAssetsOutput = z.object({ assets: z.array(asset), totalCount: z.int() });
@@ -93,7 +95,7 @@ export function catalogOperations(deps: CatalogOperationsDeps): readonly Operati
       permission: 'read',
       async handler(query, { signal }) {
         const { assets, totalCount } = await catalog.listAssets(query, { signal });
-        return { assets: assets.map(describeAsset), totalCount };
+        return { assets: await Promise.all(assets.map((found) => describeAsset(catalog, found))), totalCount };
       },
     }),
     defineOperation({
@@ -102,7 +104,7 @@ export function catalogOperations(deps: CatalogOperationsDeps): readonly Operati
       input: z.strictObject({ name: z.string() }),
       output: asset,
       permission: 'read',
-      handler: async ({ name }) => describeAsset(await catalog.getAsset(name)),
+      handler: async ({ name }) => describeAsset(catalog, await catalog.getAsset(name)),
     }),
     defineOperation({
       name: 'updateAsset',
@@ -126,7 +128,7 @@ export function catalogOperations(deps: CatalogOperationsDeps): readonly Operati
           { ...changes, name: newName, tags },
           { actor: caller, signal, expectedUpdatedAt: found.updatedAt },
         );
-        return describeAsset(updated);
+        return describeAsset(catalog, updated);
       },
     }),
     defineOperation({
@@ -164,7 +166,7 @@ export function catalogOperations(deps: CatalogOperationsDeps): readonly Operati
   ];
 }
 
-const describeAsset = (found: CatalogAsset): AssetOutput => ({
+const describeAsset = async (catalog: Catalog, found: CatalogAsset): Promise<AssetOutput> => ({
   id: found.id,
   name: found.name,
   description: found.description,
@@ -179,7 +181,15 @@ const describeAsset = (found: CatalogAsset): AssetOutput => ({
   rowCount: found.rowCount,
   byteCount: found.byteCount,
   lineage: { sources: [...found.lineage.sources], edgeCount: found.lineage.edgeCount },
+  space: await describeSpace(catalog, found),
 });
+
+async function describeSpace(catalog: Catalog, { id, version, origin }: CatalogAsset): Promise<AssetOutput['space']> {
+  if (!origin) return null;
+  const segments = await catalog.getManifest(id, version);
+  const missing = segments.filter(({ remote }) => remote);
+  return { name: origin.spaceName, segmentCount: segments.length, missingSegmentCount: missing.length };
+}
 
 const describeVersion = (found: AssetVersion) => ({
   version: found.version,

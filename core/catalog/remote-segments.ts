@@ -1,19 +1,21 @@
 import { type AssetId, canonicalJson, GranaryError, readRecord } from '#core/kernel/index.ts';
-import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
-import { segmentKey } from './keys.ts';
+import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
+import { evictedKey, evictedPrefix, segmentKey } from './keys.ts';
 import type { SegmentRef } from './ports.ts';
 
 /**
  * The segments with what is known of them on this node: one that came from another node loses its mark, and has the columns
- * that its own file tells. A file that has other counts than the version says stays out: the version cannot be trusted.
+ * that its own file tells. A file that has other counts than the version says stays out: the version cannot be trusted. One
+ * whose file was removed from here has the mark, also when its version was made here.
  */
 export async function resolveRemote(
   store: KeyValueStore,
   assetId: AssetId,
   segments: readonly SegmentRef[],
 ): Promise<readonly SegmentRef[]> {
+  const evicted = await readEvicted(store, assetId);
   const remote = segments.filter((segment) => segment.remote);
-  if (remote.length === 0) return segments;
+  if (remote.length === 0 && evicted.size === 0) return segments;
   const keys = [...new Set(remote.map(({ id }) => segmentKey(id, assetId)))];
   const here = new Map<string, SegmentRef>();
   for (const [i, bytes] of (await store.getMany(keys)).entries()) {
@@ -22,9 +24,20 @@ export async function resolveRemote(
     here.set(segment.id, segment);
   }
   return segments.map((segment) => {
+    if (evicted.has(segment.id)) return { ...segment, remote: true };
     const own = segment.remote && here.get(segment.id);
     return own && own.rowCount === segment.rowCount && own.byteCount === segment.byteCount ? own : segment;
   });
+}
+
+/** Most assets have none: looking for them costs one seek. */
+async function readEvicted(store: KeyValueStore, assetId: AssetId): Promise<ReadonlySet<string>> {
+  const prefix = evictedPrefix(assetId);
+  const evicted = new Set<string>();
+  for await (const [key] of store.entries(prefixRange(prefix))) {
+    evicted.add(decodeURIComponent(key.slice(prefix.length)));
+  }
+  return evicted;
 }
 
 /**
@@ -41,8 +54,13 @@ export async function noteSegments(
   const commit = new Commit();
   const unnamed: string[] = [];
   for (const [i, { id, file }] of notes.entries()) {
-    if (named[i]) commit.put(keys[i]!, file ? canonicalJson(file) : new Uint8Array(0));
-    else unnamed.push(id);
+    if (!named[i]) {
+      unnamed.push(id);
+      continue;
+    }
+    commit.put(keys[i]!, file ? canonicalJson(file) : new Uint8Array(0));
+    if (file) commit.delete(evictedKey(assetId, id));
+    else commit.put(evictedKey(assetId, id), new Uint8Array(0));
   }
   if (commit.writes.length > 0) await store.write(commit, { sync: true });
   return unnamed;

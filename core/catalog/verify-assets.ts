@@ -1,8 +1,6 @@
 import type { OperationContext } from '#core/kernel/index.ts';
-import type { Catalog } from './catalog.ts';
-import type { CatalogAsset } from './catalog-asset.ts';
+import { allSegments } from './all-segments.ts';
 import type { CatalogOperationsDeps, VerifyOutput } from './operations.ts';
-import type { SegmentRef } from './ports.ts';
 
 /** Faults that one answer lists; more of them say nothing more. */
 export const VERIFY_FAULTS_MAX = 1000;
@@ -22,7 +20,7 @@ export async function verifyAssets(
   let segmentCount = 0;
   let remoteCount = 0;
   for (const asset of assets) {
-    const named = await segmentsOf(catalog, asset, signal);
+    const named = await allSegments(catalog, asset, { signal });
     const segments = named.filter(({ remote }) => !remote);
     segmentCount += segments.length;
     remoteCount += named.length - segments.length;
@@ -34,18 +32,4 @@ export async function verifyAssets(
     }
   }
   return { assetCount: assets.length, segmentCount, remoteCount, faults };
-}
-
-/** The segments of all versions of an asset, each once. */
-async function segmentsOf(catalog: Catalog, asset: CatalogAsset, signal: AbortSignal): Promise<SegmentRef[]> {
-  const byId = new Map<string, SegmentRef>();
-  // A version names every segment of the one before, but for those it has removed; the last one of an asset names none.
-  let readNext = true;
-  for (const { version, segmentsRemoved, kind } of await catalog.listVersions(asset.id, { limit: asset.version })) {
-    if (readNext) {
-      for (const segment of await catalog.getManifest(asset.id, version, { signal })) byId.set(segment.id, segment);
-    }
-    readNext = segmentsRemoved > 0 || kind === 'remove';
-  }
-  return [...byId.values()];
 }

@@ -14,6 +14,9 @@ const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/7421', '/ip6/::/tcp/7421'];
 
 const MiB = 2 ** 20;
 
+/** Half of the disk of the smallest server that is to be had. */
+const DEFAULT_RELAY_BYTES = 10 * 2 ** 30;
+
 const configSchema = z.strictObject({
   catalog: z
     .strictObject({
@@ -49,8 +52,10 @@ const configSchema = z.strictObject({
       discover: z.boolean().default(true),
       /** Multiaddrs of relays to be reached through, each with the id of its peer. */
       relays: z.array(z.string().startsWith('/', 'must be a multiaddr')).default([]),
-      /** Is a relay for others. */
+      /** Is a relay for others: passes their lines on, and stores and forwards for the spaces that it may not read. */
       isRelay: z.boolean().default(false),
+      /** Bytes of sealed segments that a relay keeps for each of those spaces. */
+      relayBytes: z.int().min(0).default(DEFAULT_RELAY_BYTES),
       /** Bytes a second that segments may take, from all peers together and to each; no limit when absent. */
       bytesPerSecond: z.int().min(1024).optional(),
     })

@@ -57,6 +57,8 @@ export interface NodeOptions {
   readonly home: string;
   /** What runs, for the message that another process gets when it finds the home locked. */
   readonly command: string;
+  /** Is a relay, whatever its settings say. */
+  readonly isRelay?: boolean | undefined;
   /** See the query engine: the process does not end by itself then. */
   readonly onThreadLeftBehind?: (() => void) | undefined;
 }
@@ -102,7 +104,8 @@ export async function createNode(options: NodeOptions, deps: NodeDeps = MACHINE)
   await using opening = new AsyncDisposableStack();
 
   await makeHome(files, home);
-  const config = await readConfig(files, home);
+  const settings = await readConfig(files, home);
+  const config = options.isRelay ? { ...settings, sync: { ...settings.sync, isRelay: true } } : settings;
   const isNew = (await files.fileSize(deviceKeyPath(home))) === undefined;
   const store = await deps.openStore(join(home, 'store'), { mustExist: !isNew });
   opening.defer(() => store.close());
@@ -171,7 +174,9 @@ export async function createNode(options: NodeOptions, deps: NodeDeps = MACHINE)
       random,
       logger,
       segmentPath: webm.path,
+      temporaryFolder,
       loadTable,
+      removeTable: ({ id }) => structured.removeTables(async (assetId) => assetId === id),
     }),
   );
 
@@ -225,6 +230,7 @@ export async function createNode(options: NodeOptions, deps: NodeDeps = MACHINE)
         await loadTables(options);
       },
       database: catalogDatabase.database,
+      diagnoseSync: (options) => sync.diagnose(options),
     }),
   ]);
   const owner = await ownerOf(store, deps);

@@ -8,7 +8,15 @@ test('the doctor counts what has not come of assets of spaces, and finds no faul
   const { catalog, audit: auditLog } = createCatalogWorld();
   const log = { verifyAll: async () => ({ operationCount: 0, fault: undefined }) };
   const database = { engine: 'pglite', query: async () => [{ version: 'PostgreSQL 17.5 on wasm' }] };
-  const deps = { home: '/', fingerprint: 'key', catalog, auditLog, log, database } as unknown as DiagnoseDeps;
+  const deps = {
+    home: '/',
+    fingerprint: 'key',
+    catalog,
+    auditLog,
+    log,
+    database,
+    diagnoseSync: async () => [],
+  } as unknown as DiagnoseDeps;
   const context = { caller: ACTOR, report: () => undefined, signal: new AbortController().signal };
   const ofSpaces = async () => {
     const { checks } = await diagnose(deps, { rebuildCatalog: false }, context as unknown as OperationContext);

@@ -20,10 +20,12 @@ export interface DiagnoseDeps {
   readonly log: LocalLog;
   readonly fingerprint: string;
   readonly database: SqlDatabase;
+  /** Looks at the spaces of the node; nothing on a node that is in none. */
+  readonly diagnoseSync: (options: AbortOptions) => Promise<readonly Check[]>;
   readonly rebuildCatalog: (options: AbortOptions & { readonly report: ReportProgress }) => Promise<void>;
 }
 
-type Check = Diagnosis['checks'][number];
+export type Check = Diagnosis['checks'][number];
 
 /** Looks at everything the node stands on; what is broken is said and does not stop the other checks. */
 export async function diagnose(
@@ -43,6 +45,7 @@ export async function diagnose(
     await check('operation log', () => describeLog(deps, signal)),
     await check('audit trail', () => describeAudit(deps, signal)),
   ];
+  checks.push(...(await deps.diagnoseSync({ signal })));
   if (rebuildCatalog) {
     checks.push(
       await check('catalog view', async () => {
@@ -55,10 +58,10 @@ export async function diagnose(
   return { checks };
 }
 
-const ok = (subject: string, text: string): Check => ({ subject, state: 'ok', text });
-const broken = (subject: string, text: string): Check => ({ subject, state: 'broken', text });
+export const ok = (subject: string, text: string): Check => ({ subject, state: 'ok', text });
+export const broken = (subject: string, text: string): Check => ({ subject, state: 'broken', text });
 
-async function check(subject: string, look: () => Promise<Check>): Promise<Check> {
+export async function check(subject: string, look: () => Promise<Check>): Promise<Check> {
   try {
     return await look();
   } catch (error) {

@@ -5,6 +5,7 @@ import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import { nodeOneTimeCipher as cipher } from './adapters/node-one-time-cipher.ts';
 import {
   decodeGrantRecord,
+  decodeIdentity,
   decodeRecoverRecord,
   decodeRecoveryStatement,
   decodeRekeyRecord,
@@ -76,6 +77,14 @@ describe('every encoding reads as it says', () => {
     expect(openBody(deps, key, goldenPlace, readSealedBody(read('body.cbor')))).toEqual(goldenPlain);
     const first = { ...goldenPlace, seq: 0, backlink: undefined };
     expect(openBody(deps, key, first, readSealedBody(read('body-first.cbor')))).toEqual(new Uint8Array());
+  });
+
+  test('the identity', () => {
+    expect(decodeIdentity(ed25519, fromUtf8(read('identity.txt')))).toEqual({
+      device: goldenDevice.publicKey,
+      encryptionKey: goldenAgreement.publicKey,
+      name: 'Büro',
+    });
   });
 
   test('the ticket', () => {

@@ -12,8 +12,11 @@ const SIGNED_LABEL = toUtf8('granary bundle v1 frontier\0');
 export const bundleSpaceTag = (blake3: Blake3, spaceId: Uint8Array): Uint8Array =>
   blake3(concatBytes([TAG_LABEL, spaceId]));
 
-export const isBundleOf = (blake3: Blake3, { spaceTag }: BundleHeader, spaceId: Uint8Array): boolean =>
-  equalBytes(spaceTag, bundleSpaceTag(blake3, spaceId));
+export const isBundleOf = (
+  blake3: Blake3,
+  { spaceTag }: Pick<BundleHeader, 'spaceTag'>,
+  spaceId: Uint8Array,
+): boolean => equalBytes(spaceTag, bundleSpaceTag(blake3, spaceId));
 
 /** The header up to its signature, behind a label of its own. */
 const signedBytes = (header: BundleHeader): Uint8Array =>

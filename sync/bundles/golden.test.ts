@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
 import { openBundleNode } from './testing/bundle-world.ts';
-import { goldenBundles, goldenDevice } from './testing/golden-bundles.ts';
+import { goldenBundles, goldenOpening } from './testing/golden-bundles.ts';
 import { createMemoryFiles } from './testing/memory-files.ts';
 
 const folder = new URL('../../tests/golden/bundle-v1/', import.meta.url);
-const names = ['plain', 'sealed', 'since'];
+const names = ['plain', 'sealed-to-device', 'sealed', 'since'];
 const read = (name: string) => Uint8Array.from(readFileSync(new URL(name, folder)));
 const written = await goldenBundles();
 
@@ -23,7 +23,7 @@ describe('golden files of bundles, format 1', () => {
   test.each(names)('%s is read as it was', async (name) => {
     const files = createMemoryFiles();
     for (const other of names) files.files.set(other, read(`${other}.bundle`));
-    const node = await openBundleNode(2, files, { sealing: goldenDevice });
+    const node = await openBundleNode(2, files, { sealing: goldenOpening });
     const listing = JSON.stringify(await node.list(name), (_, value) =>
       value instanceof Uint8Array ? toHex(value) : value,
     );

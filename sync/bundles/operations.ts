@@ -31,9 +31,16 @@ const exportBundleOutput = z.object({
   missingSegmentCount: z.int(),
 });
 
+const importBundleInput = z.strictObject({
+  /** Join the space when it has made this device a member and is not on this node. */
+  join: z.boolean().default(false),
+});
+
 const importBundleOutput = z.object({
   space: z.string(),
   name: z.string(),
+  /** True when this device has joined the space by this bundle. */
+  joined: z.boolean(),
   /** The device that wrote it. */
   sender: device,
   /** Operations that were not here before. */
@@ -45,12 +52,16 @@ const importBundleOutput = z.object({
   /** What the sender has and is not here now, by reason. */
   missingOperations: reasons,
   missingSegments: reasons,
+  /** Operations of the space that are here and wait, by what they wait for. */
+  waiting: reasons,
 });
 
 const showBundleOutput = z.object({
-  /** Null for a space that this device is not in: a bundle tells its name to members alone. */
+  /** Null for a space that this device is no member of. */
   space: z.string().nullable(),
   name: z.string().nullable(),
+  /** True when the space has made this device a member and is not on this node yet. */
+  canJoin: z.boolean(),
   /** The device that wrote it; its name is empty when it is not known here. */
   sender: device,
   /** By the sender's clock, ISO 8601. */
@@ -68,6 +79,7 @@ const showBundleOutput = z.object({
 
 export type ExportBundleInput = z.output<typeof exportBundleInput>;
 export type ExportBundleOutput = z.output<typeof exportBundleOutput>;
+export type ImportBundleInput = z.output<typeof importBundleInput>;
 export type ImportBundleOutput = z.output<typeof importBundleOutput>;
 export type ShowBundleOutput = z.output<typeof showBundleOutput>;
 
@@ -76,7 +88,7 @@ export interface Bundles {
   /** Writes the bundle to the context's stream. The bundle that came with the call, if any, is the one it goes on from. */
   exportBundle(input: ExportBundleInput, context: OperationContext): Promise<ExportBundleOutput>;
   /** Takes in the one bundle that comes with the call; again, or after an interruption, it does what is left. */
-  importBundle(context: OperationContext): Promise<ImportBundleOutput>;
+  importBundle(input: ImportBundleInput, context: OperationContext): Promise<ImportBundleOutput>;
   /** Reads what the one bundle that comes with the call says of itself, and stores nothing. Errors: `BUNDLE_SEALED`. */
   showBundle(context: OperationContext): Promise<ShowBundleOutput>;
 }
@@ -95,10 +107,10 @@ export function bundleOperations(bundles: Bundles): readonly Operation[] {
     defineOperation({
       name: 'importBundle',
       description: 'Takes in the bundle that comes with the call.',
-      input: z.strictObject({}),
+      input: importBundleInput,
       output: importBundleOutput,
       permission: 'write',
-      handler: (_, context) => bundles.importBundle(context),
+      handler: (input, context) => bundles.importBundle(input, context),
     }),
     defineOperation({
       name: 'showBundle',

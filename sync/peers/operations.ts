@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineOperation, type Operation } from '#core/kernel/index.ts';
+import { TICKET_CHARACTERS_MAX } from '#sync/access/index.ts';
 import { LEVELS } from '#sync/spaces/index.ts';
 import type { Peers } from './peers.ts';
 
@@ -8,6 +9,8 @@ const reasons = z.record(z.string(), z.int());
 const spaceContact = z.object({
   space: z.string(),
   isEqual: z.boolean(),
+  /** False when the peer did not name the space, though it is a member as far as is known here. */
+  isOffered: z.boolean(),
   missingHere: reasons,
   missingThere: reasons,
 });
@@ -32,6 +35,7 @@ const peer = z.object({
 
 const sessionOutput = z.object({
   device: z.string(),
+  fingerprint: z.string(),
   name: z.string(),
   end: z.enum(['complete', 'refused', 'refusedByPeer', 'interrupted', 'unreachable']),
   reason: z.string().nullable(),
@@ -44,9 +48,11 @@ const sessionOutput = z.object({
 const fetchOutput = z.object({
   asset: z.string(),
   segmentCount: z.int(),
-  /** Segments that were not here before. */
+  /** Segments that were not here before, and their bytes. */
   fetchedCount: z.int(),
   byteCount: z.number(),
+  /** Segments that did not come, by reason. */
+  missing: reasons,
 });
 
 const evictOutput = z.object({
@@ -130,7 +136,7 @@ export function peerOperations(peers: Peers): readonly Operation[] {
     defineOperation({
       name: 'joinSpace',
       description: 'Redeems a ticket at the device that made it.',
-      input: z.strictObject({ ticket: z.string().max(4096) }),
+      input: z.strictObject({ ticket: z.string().max(TICKET_CHARACTERS_MAX) }),
       output: joinOutput,
       permission: 'admin',
       handler: ({ ticket }, { signal }) => peers.join(ticket, { signal }),

@@ -8,6 +8,8 @@ export interface SpaceContact {
   /** UUID of the space. */
   readonly space: string;
   readonly isEqual: boolean;
+  /** False when the peer did not name the space, though it is a member as far as is known here. */
+  readonly isOffered: boolean;
   /** Operations that could not be stored on this side and on the other, by reason. */
   readonly missingHere: Readonly<Record<string, number>>;
   readonly missingThere: Readonly<Record<string, number>>;

@@ -22,6 +22,7 @@ import {
 } from '#sync/access/index.ts';
 import { type Blake3, keyFingerprint, type LogStore, type SigningKey } from '#sync/log/index.ts';
 import type { SessionReport } from '#sync/reconcile/index.ts';
+import type { Wait } from '#sync/segments/index.ts';
 import type { SigningHold, Spaces } from '#sync/spaces/index.ts';
 import type { Transport } from '#sync/transport/index.ts';
 import { putInvite } from './invites.ts';
@@ -37,7 +38,7 @@ import type {
 import { newPeer, type PeerRecord, readPeers } from './peer-record.ts';
 import { redeemTicket } from './redeem-ticket.ts';
 import type { SegmentExchange } from './segment-exchange.ts';
-import { contactOf, describeEnd, type SyncEngine } from './sync-engine.ts';
+import { contactsOf, describeEnd, type SyncEngine } from './sync-engine.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 /** A peer that is to be reached for one session is waited for so long. Milliseconds. */
@@ -58,6 +59,9 @@ export interface PeersDeps {
   readonly network: () => Promise<Network>;
   /** The lines of this node when there are any already. */
   readonly openNetwork: () => Network | undefined;
+  readonly wait: Wait;
+  /** True when devices on the local network are heard. */
+  readonly discovers: boolean;
   readonly hold: SigningHold;
   readonly evict: (asset: string, context: OperationContext) => Promise<EvictOutput>;
 }
@@ -218,22 +222,33 @@ export function createPeers(deps: PeersDeps): Peers {
     { device, name }: { readonly device: string; readonly name: string },
     { signal, report }: Pick<OperationContext, 'signal' | 'report'>,
   ): Promise<SessionOutput> {
+    const fingerprint = keyFingerprint(blake3, fromHex(device));
     try {
       const session = await engine.syncWith(fromHex(device), {
         signal,
         reachMs: REACH_MS_MAX,
-        onProgress: ({ operationsDone, operationsTotal }) =>
-          report({ stage: 'syncing', subject: name, done: operationsDone, total: operationsTotal, unit: 'operations' }),
+        onProgress: ({ operationsDone, operationsTotal, bytesDone }) =>
+          report({
+            stage: 'syncing',
+            subject: name,
+            done: operationsDone,
+            total: operationsTotal,
+            unit: 'operations',
+            byteCount: bytesDone,
+          }),
       });
-      return { device, name, ...(await sessionOutput(session)) };
+      return { device, fingerprint, name, ...(await sessionOutput(device, session)) };
     } catch (error) {
       if (!isGranaryError(error, 'PEER_UNREACHABLE') && !isGranaryError(error, 'TIMED_OUT')) throw error;
       const nothing = { operations: 0, bytesSent: 0, bytesReceived: 0, spaces: [] };
-      return { device, name, end: 'unreachable', reason: asGranaryError(error).message, ...nothing };
+      return { device, fingerprint, name, end: 'unreachable', reason: asGranaryError(error).message, ...nothing };
     }
   }
 
-  async function sessionOutput(session: SessionReport): Promise<Omit<SessionOutput, 'device' | 'name'>> {
+  async function sessionOutput(
+    device: string,
+    session: SessionReport,
+  ): Promise<Omit<SessionOutput, 'device' | 'fingerprint' | 'name'>> {
     const opened = await spaces.opened();
     return {
       end: session.end,
@@ -241,7 +256,7 @@ export function createPeers(deps: PeersDeps): Peers {
       operations: session.progress.operationsDone,
       bytesSent: session.byteCounts.sent,
       bytesReceived: session.byteCounts.received,
-      spaces: session.spaces.map((space) => ({ ...contactOf(opened, space) })),
+      spaces: contactsOf(opened, fromHex(device), session).map((contact) => ({ ...contact })),
     };
   }
 
@@ -277,18 +292,14 @@ export function createPeers(deps: PeersDeps): Peers {
   };
 }
 
+/** What keeps a session from coming about; what one left out stands in the contacts. */
 function waitsFor({ lastContactAt, lastFailure, spaces }: PeerRecord, isConnected: boolean): string[] {
   const reasons: string[] = [];
   if (!isConnected) {
     reasons.push(lastContactAt === null ? 'never met; it has to run where this node can reach it' : 'not connected');
   }
   if (lastFailure) reasons.push(lastFailure.message);
-  for (const { missingHere, missingThere } of spaces) {
-    for (const [reason, count] of Object.entries(missingHere))
-      reasons.push(`${count} operations not taken here: ${reason}`);
-    for (const [reason, count] of Object.entries(missingThere))
-      reasons.push(`${count} operations not taken there: ${reason}`);
-  }
+  if (spaces.some(({ isOffered }) => !isOffered)) reasons.push('it does not share with this device (any more)');
   return reasons;
 }
 

@@ -6,9 +6,11 @@
 import {
   type AbortOptions,
   createMutex,
+  equalBytes,
   GranaryError,
   isGranaryError,
   raceAbort,
+  throwIfAborted,
   type Uuid,
 } from '#core/kernel/index.ts';
 import { type AgreementKey, isAgreementKey, TICKET_SECRET_BYTES, type Ticket } from '#sync/access/index.ts';
@@ -28,6 +30,7 @@ import {
   readTextUpTo,
   readUnsigned,
 } from '#sync/log/index.ts';
+import type { Wait } from '#sync/segments/index.ts';
 import type { JoinedSpace, OpenSpace, Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 import { type InviteDeps, type InviteRefusal, useInvite } from './invites.ts';
@@ -40,6 +43,8 @@ export const JOIN_STREAMS_PER_PEER_MAX = 1;
 export const JOIN_FRAME_BYTES_MAX = OPERATION_BYTES_MAX;
 /** Control operations that a new device takes from the one that invites it, in bytes, as it holds them until it knows the founder. */
 export const JOIN_BYTES_MAX = 32 * 2 ** 20;
+/** A device on the local network answers within a second when it is asked who is there, and is asked every ten. Milliseconds. */
+const DISCOVER_MS_MAX = 12_000;
 /** Bytes of a device's name, as grants carry it. */
 const DEVICE_NAME_BYTES_MAX = 255;
 
@@ -139,6 +144,9 @@ async function sendControl(logs: LogStore, { store }: OpenSpace, stream: PeerStr
 
 export interface RedeemDeps {
   readonly transport: Transport;
+  readonly wait: Wait;
+  /** True when devices on the local network are heard. */
+  readonly discovers: boolean;
   readonly agreementKey: AgreementKey;
   readonly deviceName: string;
 }
@@ -148,12 +156,13 @@ export interface RedeemDeps {
  * when it is not redeemed, `SYNC_REFUSED`, `SYNC_INTERRUPTED`, `LIMIT_EXCEEDED`, `CANCELLED`.
  */
 export async function redeemTicket(
-  { transport, agreementKey, deviceName }: RedeemDeps,
+  deps: RedeemDeps,
   { issuer, addresses, secret, space, genesisId, spaceName }: Ticket,
   { signal }: AbortOptions = {},
 ): Promise<JoinedSpace> {
+  const { transport, agreementKey, deviceName } = deps;
   transport.addAddresses(issuer, addresses);
-  const stream = await transport.open(issuer, JOIN_PROTOCOL, { signal, maxFrameBytes: JOIN_FRAME_BYTES_MAX });
+  const stream = await openTo(deps, issuer, { signal });
   try {
     await raceAbort(
       stream.send(encodeRequest({ secret, encryptionKey: agreementKey.publicKey, name: deviceName })),
@@ -178,6 +187,30 @@ export async function redeemTicket(
     return { space: space as Uuid, genesisId, name: spaceName, operations };
   } finally {
     stream.abort();
+  }
+}
+
+/** The addresses of a ticket may be old, or none: the device is waited for on the local network then. */
+async function openTo(
+  { transport, wait, discovers }: RedeemDeps,
+  issuer: Uint8Array,
+  { signal }: AbortOptions,
+): Promise<PeerStream> {
+  const found = new AbortController();
+  const stopListening = transport.onChange(({ peer }) => {
+    if (equalBytes(peer, issuer)) found.abort();
+  });
+  const open = () => transport.open(issuer, JOIN_PROTOCOL, { signal, maxFrameBytes: JOIN_FRAME_BYTES_MAX });
+  try {
+    return await open();
+  } catch (error) {
+    if (!discovers || !isGranaryError(error, 'PEER_UNREACHABLE')) throw error;
+    const either = AbortSignal.any([found.signal, ...(signal ? [signal] : [])]);
+    await wait(DISCOVER_MS_MAX, { signal: either }).catch(() => throwIfAborted(signal));
+    if (!found.signal.aborted) throw error;
+    return await open();
+  } finally {
+    stopListening();
   }
 }
 

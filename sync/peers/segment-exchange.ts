@@ -17,6 +17,7 @@ import {
   createServeGate,
   type FetchBudget,
   fetchPlain,
+  type SealedName,
   type SealedSourceDeps,
   SEGMENT_FRAME_BYTES_MAX,
   serveSegments,
@@ -26,13 +27,22 @@ import {
   type Wait,
   type WantedStatus,
 } from '#sync/segments/index.ts';
-import { readSealOf, readSeal, readSharedAssets, type Spaces } from '#sync/spaces/index.ts';
+import { readSealOf, readSeal, readSharedAssets, type Spaces, spacesAnnouncing } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 
 export const SEGMENTS_PROTOCOL = '/granary/segments/1';
 
 /** Streams that one peer fetches over: the one that it uses, and one that it has just given up. */
 const STREAMS_PER_PEER_MAX = 2;
+/** Shared assets that are looked up at a time. */
+const CHUNK = 500;
+
+/** How often it is told how far a fetch is. Milliseconds. */
+const WATCH_MS = 200;
+/** A person who waits for rows hears after so long without any that nobody has them who can be reached. Milliseconds. */
+const FETCH_SILENCE_MS_MAX = 20_000;
+/** Peers may have got since what they did not have, and streams may have ended: all are asked again this often. Milliseconds. */
+const ASK_AGAIN_MS = 2_000;
 
 export interface SegmentExchangeDeps extends SealedSourceDeps {
   readonly store: KeyValueStore;
@@ -58,17 +68,31 @@ export interface FetchReport {
   readonly segmentCount: number;
   /** Segments that were not here before. */
   readonly fetchedCount: number;
+  /** Of those. */
   readonly byteCount: number;
+  /** Segments that did not come, by reason. */
+  readonly missing: Readonly<Record<string, number>>;
 }
 
 /** Fetches segments from peers and serves them those that this node has. */
 export interface SegmentExchange extends AsyncDisposable {
-  /** Brings the rows of the asset's current version here. Errors: `SEGMENT_CORRUPT`, `DISK_FULL`, `IO_FAILED`, `CANCELLED`. */
+  /**
+   * Brings the rows of the asset's current version here. For a person it ends when nothing has come for a while and says
+   * what is missing; in the background it waits as long as it takes. Errors: `SEGMENT_CORRUPT`, `DISK_FULL`, `IO_FAILED`,
+   * `CANCELLED`.
+   */
   fetchAsset(
     asset: CatalogAsset,
     urgency: Urgency,
     options?: AbortOptions & { readonly report?: ReportProgress | undefined },
   ): Promise<FetchReport>;
+  /**
+   * Brings a sealed file here as it is, for devices that keep it for others. `byteCount` is that of the opened segment. Errors:
+   * `SEGMENT_CORRUPT` when it has another size, `DISK_FULL`, `IO_FAILED`, `CANCELLED`.
+   */
+  fetchSealed(name: SealedName, byteCount: number, options: AbortOptions): Promise<void>;
+  /** Asks peers once more for what no connected one had: by now one may have it. */
+  askAgain(): Promise<void>;
   /** Begins to fetch what members are to have by themselves and is not here. */
   fetchSubscribed(): Promise<void>;
   status(): readonly WantedStatus[];
@@ -104,9 +128,10 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
           count,
           async mayServe(peer, name) {
             const seal = await readSealOf(store, name);
+            const travelsIn = [...(seal?.spaces ?? []), ...(await spacesAnnouncing(store, name))];
             const opened = await spaces.opened();
             const device = fromHex(peer);
-            return seal?.spaces.some((space) => (opened.get(space)?.access.levelNow(device) ?? null) !== null) ?? false;
+            return travelsIn.some((space) => (opened.get(space)?.access.levelNow(device) ?? null) !== null);
           },
         },
         toHex(stream.peer),
@@ -117,7 +142,7 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
 
   /** Asks every connected peer that shares a space, too. */
   async function askPeers(): Promise<void> {
-    if (stopped.signal.aborted || fetcher.status().length === 0) return;
+    if (stopped.signal.aborted) return;
     for (const { peer } of transport.peers()) {
       const device = toHex(peer);
       if (asked.has(device) || spaces.viewsFor(peer).length === 0) continue;
@@ -138,8 +163,21 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
 
   const stopListening = transport.onChange(({ kind, peer }) => {
     if (kind === 'disconnected') asked.delete(toHex(peer));
-    if (kind === 'connected') void askPeers();
+    if (kind === 'connected' && fetcher.status().length > 0) void askPeers();
   });
+
+  async function askAgain(): Promise<void> {
+    if (fetcher.status().length === 0) return;
+    fetcher.askAgain();
+    await askPeers();
+  }
+
+  const askingAgain = (async () => {
+    for (;;) {
+      await wait(ASK_AGAIN_MS, { signal: stopped.signal });
+      await askAgain();
+    }
+  })().catch(() => undefined);
 
   async function fetchSegment(
     asset: CatalogAsset,
@@ -165,30 +203,97 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     if (refused.length > 0) throw contradicts(asset, hash);
   }
 
-  const fetchAsset: SegmentExchange['fetchAsset'] = async (asset, urgency, { signal, report } = {}) => {
+  async function fetchSealed(name: SealedName, byteCount: number, { signal }: AbortOptions): Promise<void> {
     const any = AbortSignal.any([stopped.signal, ...(signal ? [signal] : [])]);
+    const work = fetcher.fetch(name, { urgency: 'background', byteCount, signal: any });
+    await Promise.all([work, askPeers()]);
+  }
+
+  const fetchAsset: SegmentExchange['fetchAsset'] = async (asset, urgency, { signal, report } = {}) => {
+    const given = new AbortController();
+    const any = AbortSignal.any([stopped.signal, given.signal, ...(signal ? [signal] : [])]);
     const segments = asset.version === 0 ? [] : await catalog.getManifest(asset.id, asset.version, { signal: any });
-    const missing = segments.filter(({ remote }) => remote);
-    const total = missing.reduce((sum, { byteCount }) => sum + byteCount, 0);
-    let done = 0;
-    await Promise.all(
-      missing.map(async (ref) => {
-        await fetchSegment(asset, ref, urgency, { signal: any, wholeBytes: total });
-        done += ref.byteCount;
-        report?.({ stage: 'fetching', subject: asset.name, done, total, unit: 'bytes' });
-      }),
-    );
-    if (missing.length > 0) await deps.afterFetch(await catalog.getAsset(asset.id));
-    return { segmentCount: segments.length, fetchedCount: missing.length, byteCount: total };
+    const remote = segments.filter((segment) => segment.remote);
+    const total = remote.reduce((sum, { byteCount }) => sum + byteCount, 0);
+    const came = new Set<SegmentRef>();
+    const names = new Map<string, SegmentRef>();
+    for (const ref of remote) {
+      const seal = await readSeal(store, ref.id);
+      if (seal) names.set(seal.segment.name, ref);
+    }
+    /** Bytes that are here, those of parts as well. */
+    const countBytes = () => {
+      let done = 0;
+      for (const ref of came) done += ref.byteCount;
+      for (const { name, haveBytes } of fetcher.status()) {
+        const ref = names.get(name);
+        if (ref && !came.has(ref)) done += Math.min(ref.byteCount, haveBytes);
+      }
+      return done;
+    };
+    const tell = (done: number) => report?.({ stage: 'fetching', subject: asset.name, done, total, unit: 'bytes' });
+    const isPatient = urgency === 'background';
+    const watching = remote.length > 0 ? watch(countBytes, tell, isPatient ? undefined : given, any) : undefined;
+    const work = remote.map(async (ref) => {
+      await fetchSegment(asset, ref, urgency, { signal: any, wholeBytes: total });
+      came.add(ref);
+    });
+    const results = await Promise.allSettled(work);
+    const isGivenUp = given.signal.aborted;
+    given.abort();
+    await watching;
+    const failed = results.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected' && !isGivenUp) throw failed.reason;
+    tell(countBytes());
+    if (came.size > 0) await deps.afterFetch(await catalog.getAsset(asset.id));
+    const missingCount = remote.length - came.size;
+    return {
+      segmentCount: segments.length,
+      fetchedCount: came.size,
+      byteCount: [...came].reduce((sum, { byteCount }) => sum + byteCount, 0),
+      missing: missingCount === 0 ? {} : { 'nobody-has': missingCount },
+    };
   };
 
+  /** Tells how far a fetch is, until the signal fires; gives it up once nothing has come for too long. */
+  async function watch(
+    countBytes: () => number,
+    tell: (done: number) => void,
+    given: AbortController | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let last = -1;
+    let since = clock.monotonic();
+    try {
+      for (;;) {
+        await wait(WATCH_MS, { signal });
+        const done = countBytes();
+        if (done !== last) {
+          [last, since] = [done, clock.monotonic()];
+          tell(done);
+        } else if (given && clock.monotonic() - since > FETCH_SILENCE_MS_MAX) given.abort(nobodyHas());
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async function* sharedWithRows(): AsyncIterable<CatalogAsset> {
+    const shared = (await readSharedAssets(store)).map(({ asset }) => asset);
+    for (let start = 0; start < shared.length; start += CHUNK) {
+      const assets = await catalog.getAssets(shared.slice(start, start + CHUNK));
+      for (const asset of assets.values()) if (asset.version > 0) yield asset;
+    }
+  }
+
   async function fetchSubscribed(): Promise<void> {
-    for (const { asset: id } of await readSharedAssets(store)) {
-      if (subscribed.has(id) || (await spaces.subscription(id)) !== 'data') continue;
-      const asset = await spaces.findAsset(id);
-      if (!asset || asset.version === 0) continue;
-      const isWhole = (await catalog.getManifest(id, asset.version)).every(({ remote }) => !remote);
-      if (isWhole) continue;
+    for await (const asset of sharedWithRows()) {
+      const { id, version } = asset;
+      if (stopped.signal.aborted) return;
+      if (subscribed.has(id)) continue;
+      const isWhole = (await catalog.getManifest(id, version)).every(({ remote }) => !remote);
+      // What is wanted of an asset stands in its document, which takes longer to read than all before.
+      if (isWhole || (await spaces.subscription(id)) !== 'data') continue;
       const work = fetchAsset(asset, 'background')
         .then(() => undefined)
         .catch((error: unknown) => {
@@ -205,6 +310,8 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
 
   return {
     fetchAsset,
+    fetchSealed,
+    askAgain,
     fetchSubscribed,
     status: () => fetcher.status(),
     counts,
@@ -212,6 +319,7 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
       stopListening();
       stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
       await fetcher.close();
+      await askingAgain;
       await Promise.allSettled(subscribed.values());
     },
   };
@@ -233,6 +341,8 @@ function channelOf(stream: PeerStream, onEnd: () => void) {
   }
   return { send: (frame: Uint8Array) => stream.send(frame), frames: frames(), close: () => stream.abort() };
 }
+
+const nobodyHas = () => new GranaryError('TIMED_OUT', 'No device that has the rows was reached.');
 
 const notSealed = ({ name }: CatalogAsset, segment: SegmentHash) =>
   new GranaryError(

@@ -18,6 +18,7 @@ import type { Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 import { ADDRESSES_FRAME_BYTES_MAX, ADDRESSES_PROTOCOL, answerAddresses, askAddresses } from './exchange-addresses.ts';
 import { type PeerRecord, readPeer, type SpaceContact, writePeer } from './peer-record.ts';
+import { createSessionGate } from './session-gate.ts';
 import { watchChannel } from './watched-channel.ts';
 
 export const SYNC_PROTOCOL = '/granary/sync/1';
@@ -69,6 +70,8 @@ export interface SyncEngine extends AsyncDisposable {
    * Errors: `PEER_UNREACHABLE`, `FORBIDDEN` for a device that shares no space, `CANCELLED`.
    */
   syncWith(device: Uint8Array, options?: SyncOptions): Promise<SessionReport>;
+  /** Has every connected peer hear, by a session, that there may be something new for it here. */
+  announce(): void;
   running(): readonly RunningSession[];
   /** What was counted of all peers together since the start: their faults by reason, and what they told. */
   readonly counts: ReadonlyMap<string, number>;
@@ -80,9 +83,19 @@ interface Contact {
   isWanted: boolean;
   loop: Promise<void> | undefined;
   failures: number;
+  /** Ends the wait for the next try. */
+  hurry: () => void;
   /** It was asked where others are, since it was connected. */
   hasAddresses: boolean;
 }
+
+const newContact = (): Contact => ({
+  isWanted: false,
+  loop: undefined,
+  failures: 0,
+  hurry: () => undefined,
+  hasAddresses: false,
+});
 
 /**
  * Keeps this node in agreement with its peers for as long as it runs: a session when a peer appears, when something
@@ -97,6 +110,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   const counts = new Map<string, number>();
   const count = (event: string) => counts.set(event, (counts.get(event) ?? 0) + 1);
   const work = new Set<Promise<unknown>>();
+  const gate = createSessionGate(clock);
 
   const track = (promise: Promise<unknown>): void => {
     const tracked = promise
@@ -143,6 +157,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
         },
         { signal: any },
       );
+      gate.ended(device, report);
       const opened = await spaces.opened();
       count(`session-${report.end}`);
       await remember(device, (peer) => withReport(opened, peer, report));
@@ -165,7 +180,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   const withReport = (opened: OpenedSpaces, peer: PeerRecord, report: SessionReport): PeerRecord => ({
     ...peer,
     lastContactAt: report.end === 'complete' ? clock.now() : peer.lastContactAt,
-    spaces: report.end === 'complete' ? report.spaces.map((space) => contactOf(opened, space)) : peer.spaces,
+    spaces: report.end === 'complete' ? contactsOf(opened, fromHex(peer.device), report) : peer.spaces,
     bytesSent: peer.bytesSent + report.byteCounts.sent,
     bytesReceived: peer.bytesReceived + report.byteCounts.received,
     sessions: peer.sessions + 1,
@@ -196,12 +211,19 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     return run('initiator', stream, options);
   }
 
+  function mayBegin(device: string): boolean {
+    const isAllowed = gate.mayBegin(device);
+    if (!isAllowed) count('session-shut-out');
+    return isAllowed;
+  }
+
   /** Wants a session with a device soon. */
   function nudge(device: string): void {
     if (stopped.signal.aborted || device === self) return;
-    const contact = contacts.get(device) ?? { isWanted: false, loop: undefined, failures: 0, hasAddresses: false };
+    const contact = contacts.get(device) ?? newContact();
     contacts.set(device, contact);
     contact.isWanted = true;
+    contact.hurry();
     if (contact.loop) return;
     contact.loop = follow(device, contact).finally(() => {
       contact.loop = undefined;
@@ -217,7 +239,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
       await wait(GATHER_MS, { signal });
       contact.isWanted = false;
       const key = fromHex(device);
-      if (!isConnected(device) || spaces.viewsFor(key).length === 0) return;
+      if (!isConnected(device) || spaces.viewsFor(key).length === 0 || !mayBegin(device)) return;
       const isDone = await syncWith(key).then(
         ({ end, spaces: reports }) => end === 'complete' && reports.every(({ equal }) => equal),
         (error: unknown) => {
@@ -233,7 +255,13 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
       }
       if (isDone) continue;
       // The other side may be behind as well, or restarting: it is asked again, ever more rarely.
-      await wait(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (contact.failures - 1)), { signal });
+      // What is new here does not wait for that: a peer may lack for good what nobody can give it.
+      const hurried = new AbortController();
+      contact.hurry = () => hurried.abort();
+      const milliseconds = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (contact.failures - 1));
+      await wait(milliseconds, { signal: AbortSignal.any([signal, hurried.signal]) }).catch(() =>
+        throwIfAborted(signal),
+      );
       contact.isWanted = true;
     }
   }
@@ -262,7 +290,8 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     SYNC_PROTOCOL,
     { maxFrameBytes: SYNC_FRAME_LIMIT, maxStreamsPerPeer: SESSIONS_PER_PEER_MAX },
     async (stream) => {
-      await run('responder', stream, {});
+      if (mayBegin(toHex(stream.peer))) await run('responder', stream, {});
+      else stream.abort();
     },
   );
   transport.keepConnected(new Set(spaces.peers().keys()));
@@ -281,6 +310,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
 
   return {
     syncWith,
+    announce: nudgeAll,
     running: () => [...running],
     counts,
     async [Symbol.asyncDispose]() {
@@ -304,18 +334,21 @@ const shareNothing = (device: string) =>
 
 type OpenedSpaces = Awaited<ReturnType<Spaces['opened']>>;
 
-/** How a space ended in a session, as it is remembered and shown. */
-export function contactOf(
-  opened: OpenedSpaces,
-  { spaceId, equal, missingHere, missingThere }: SessionReport['spaces'][number],
-): SpaceContact {
-  const space = [...opened.values()].find(({ genesisId }) => equalBytes(genesisId, spaceId));
-  return {
-    space: space?.record.space ?? toHex(spaceId),
-    isEqual: equal,
-    missingHere: Object.fromEntries(missingHere),
-    missingThere: Object.fromEntries(missingThere),
-  };
+/** How the spaces that are shared with a device ended in a session, as it is remembered and shown. */
+export function contactsOf(opened: OpenedSpaces, device: Uint8Array, report: SessionReport): SpaceContact[] {
+  const shared = [...opened.values()].filter(({ access }) => access.levelNow(device) !== null);
+  return shared.map(({ genesisId, record: { space } }) => {
+    const ended = report.spaces.find(({ spaceId }) => equalBytes(genesisId, spaceId));
+    if (!ended) return { space, isEqual: false, isOffered: false, missingHere: {}, missingThere: {} };
+    const { equal, missingHere, missingThere } = ended;
+    return {
+      space,
+      isEqual: equal,
+      isOffered: true,
+      missingHere: Object.fromEntries(missingHere),
+      missingThere: Object.fromEntries(missingThere),
+    };
+  });
 }
 
 /** Why a session did not end completely. */

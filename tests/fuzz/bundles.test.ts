@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { concatBytes, isGranaryError } from '#core/kernel/index.ts';
 import { openBundleNode } from '#sync/bundles/testing/bundle-world.ts';
-import { goldenBundles, goldenDevice } from '#sync/bundles/testing/golden-bundles.ts';
+import { goldenBundles, goldenOpening } from '#sync/bundles/testing/golden-bundles.ts';
 import { createMemoryFiles } from '#sync/bundles/testing/memory-files.ts';
 import { blake3 } from '#sync/log/testing/fixtures.ts';
 import { createDice } from './dice.ts';
@@ -19,7 +19,7 @@ test(`${COUNT} damaged bundles from seed ${FROM} on are refused or used as far a
   for (let seed = FROM; seed < FROM + COUNT; seed++) {
     const dice = createDice(seed);
     const files = createMemoryFiles();
-    const node = await openBundleNode(2, files, { sealing: goldenDevice });
+    const node = await openBundleNode(2, files, { sealing: goldenOpening });
     const name = dice.pick(names);
     const original = golden.get(name)!;
     let bytes = mutateBytes(dice, original, whole);

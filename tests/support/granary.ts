@@ -13,10 +13,17 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-export interface CommandOptions {
+export interface LaunchOptions {
+  readonly cwd?: string;
+  /** Added to the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command line that runs the rest of it somewhere else. */
+  readonly prefix?: readonly string[];
+}
+
+export interface CommandOptions extends LaunchOptions {
   /** Bytes for standard input. */
   readonly input?: string | Uint8Array;
-  readonly cwd?: string;
 }
 
 /** A folder of its own for one test, gone at the end of its scope. */
@@ -25,9 +32,15 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-function launch(words: readonly string[], home: string, cwd?: string, script = CLI): ChildProcess {
-  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, ...words], {
-    env: { ...process.env, GRANARY_HOME: home, NO_COLOR: '1' },
+function launch(
+  words: readonly string[],
+  home: string,
+  { cwd, env, prefix = [] }: LaunchOptions,
+  script = CLI,
+): ChildProcess {
+  const line = [...prefix, process.execPath, '--disable-warning=ExperimentalWarning', script, ...words];
+  return spawn(line[0]!, line.slice(1), {
+    env: { ...process.env, ...env, GRANARY_HOME: home, NO_COLOR: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   });
@@ -39,7 +52,7 @@ export function runGranary(
   words: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const child = launch(words, home, options.cwd);
+  const child = launch(words, home, options);
   child.stdin!.on('error', () => undefined);
   child.stdin!.end(options.input ?? '');
   return resultOf(child);
@@ -49,16 +62,19 @@ export function runGranary(
 export function spawnGranary(
   home: string,
   words: readonly string[],
-  options: { readonly byLauncher?: boolean } = {},
+  options: LaunchOptions & { readonly byLauncher?: boolean } = {},
 ): { child: ChildProcess; result: Promise<CommandResult> } {
-  const child = launch(words, home, undefined, options.byLauncher ? LAUNCHER : CLI);
+  const child = launch(words, home, options, options.byLauncher ? LAUNCHER : CLI);
   child.stdin!.on('error', () => undefined);
   return { child, result: resultOf(child) };
 }
 
 /** A node that serves its API on a free port until the scope ends. */
-export async function startGranary(home: string): Promise<AsyncDisposable & { readonly child: ChildProcess }> {
-  const { child, result } = spawnGranary(home, ['start', '--port', '0']);
+export async function startGranary(
+  home: string,
+  words: readonly string[] = [],
+): Promise<AsyncDisposable & { readonly child: ChildProcess }> {
+  const { child, result } = spawnGranary(home, ['start', '--port', '0', ...words]);
   const serving = new Promise<void>((resolve, reject) => {
     let text = '';
     child.stdout!.on('data', (chunk: Buffer) => {

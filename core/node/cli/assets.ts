@@ -130,6 +130,7 @@ function printAssets(terminal: Terminal, { assets }: ListAssetsOutput): void {
     terminal.line('There are no assets yet. Store one: granary ingest FILE --asset NAME');
     return;
   }
+  const hasSpaces = assets.some(({ space }) => space !== null);
   const rows = assets.map((asset) => [
     asset.name,
     asset.assetType,
@@ -137,6 +138,7 @@ function printAssets(terminal: Terminal, { assets }: ListAssetsOutput): void {
     String(asset.version),
     formatCount(asset.rowCount),
     formatBytes(asset.byteCount),
+    ...(hasSpaces ? [asset.space?.name ?? '', rowsHere(asset)] : []),
     asset.tags.join(', '),
   ]);
   const columns = [
@@ -146,9 +148,18 @@ function printAssets(terminal: Terminal, { assets }: ListAssetsOutput): void {
     { heading: 'version', align: 'right' },
     { heading: 'rows', align: 'right' },
     { heading: 'bytes', align: 'right' },
+    ...(hasSpaces ? [{ heading: 'space' }, { heading: 'rows here' }] : []),
     { heading: 'tags' },
   ] as const;
   for (const line of renderRows(columns, rows)) terminal.line(line);
+}
+
+/** How much of an asset of a space is on this node. */
+function rowsHere({ space }: AssetOutput): string {
+  if (!space || space.missingSegmentCount === 0) return space ? 'all' : '';
+  const { segmentCount, missingSegmentCount } = space;
+  if (missingSegmentCount === segmentCount) return 'none';
+  return `${formatCount(segmentCount - missingSegmentCount)} of ${formatCount(segmentCount)} segments`;
 }
 
 function printAsset(terminal: Terminal, asset: AssetOutput): void {
@@ -162,6 +173,12 @@ function printAsset(terminal: Terminal, asset: AssetOutput): void {
     ['version', String(asset.version)],
     ['rows', formatCount(asset.rowCount)],
     ['bytes', formatBytes(asset.byteCount)],
+    ...(asset.space
+      ? [
+          ['space', asset.space.name],
+          ['rows here', rowsHere(asset)],
+        ]
+      : []),
     ['created', asset.createdAt],
     ['updated', asset.updatedAt],
     ['sources', asset.lineage.sources.join(', ')],

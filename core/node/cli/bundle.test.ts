@@ -23,16 +23,19 @@ const exported: ExportBundleOutput = {
 const imported: ImportBundleOutput = {
   space: SPACE,
   name: 'Harvest',
+  joined: false,
   sender: office,
   operationCount: 10,
   knownOperationCount: 2,
   segmentCount: 1,
   missingOperations: {},
   missingSegments: {},
+  waiting: {},
 };
 const shown: ShowBundleOutput = {
   space: SPACE,
   name: 'Harvest',
+  canJoin: false,
   sender: office,
   createdAt: new Date(2026, 10, 23, 9, 0).toISOString(),
   root: 'ef'.repeat(32),
@@ -151,7 +154,7 @@ describe('bundle import and show', () => {
         return imported;
       },
     });
-    expect(calls).toEqual([['importBundle', {}]]);
+    expect(calls).toEqual([['importBundle', { join: false }]]);
     expect(files).toEqual([['b.bundle', 'bytes']]);
     expect(lines).toEqual([
       'Harvest: 10 operations, 1 segment new from Office (b177-ec1b); 2 operations known before',

@@ -47,14 +47,15 @@ const exportBundle: Command = {
 
 const importBundle: Command = {
   name: 'bundle import',
-  usage: 'granary bundle import FILE',
-  summary: 'Take in the bundle that another device wrote.',
-  options: {},
+  usage: 'granary bundle import FILE [--join]',
+  summary: 'Take in the bundle that another device wrote; --join joins its space.',
+  options: { join: { type: 'boolean' } },
   positionals: [1, 1],
-  async run({ positionals, json, terminal, report, signal, client }) {
+  async run({ positionals, options, json, terminal, report, signal, client }) {
     const file = await bundleFile(positionals[0]!);
     const node = await client();
-    const call = node.call('importBundle', {}, { files: each([file]), report, signal });
+    const input = { join: flagOption(options, 'join') };
+    const call = node.call('importBundle', input, { files: each([file]), report, signal });
     const output = (await call) as ImportBundleOutput;
     if (json) terminal.line(renderJson(output));
     else printImport(terminal, output);
@@ -111,6 +112,7 @@ function printExport(terminal: Terminal, to: string, output: ExportBundleOutput)
 
 function printImport(terminal: Terminal, output: ImportBundleOutput): void {
   const { name, sender, operationCount, knownOperationCount, segmentCount } = output;
+  if (output.joined) terminal.line(`${printable(name)}: joined`);
   const known = knownOperationCount > 0 ? `; ${countOf(knownOperationCount, 'operation')} known before` : '';
   terminal.line(
     `${printable(name)}: ${countOf(operationCount, 'operation')}, ${countOf(segmentCount, 'segment')} new ` +
@@ -122,12 +124,17 @@ function printImport(terminal: Terminal, output: ImportBundleOutput): void {
   ].filter((text) => text !== undefined);
   if (missing.length === 0) terminal.line('Everything that the bundle speaks of is here.');
   for (const text of missing) terminal.line(`missing here: ${text}`);
+  const waiting = countByReason(output.waiting, 'operation');
+  if (waiting !== undefined) terminal.line(`waiting: ${waiting}`);
 }
 
 function printBundle(terminal: Terminal, output: ShowBundleOutput, now: number): void {
   const { createdAt, recipientCount } = output;
   const facts = [
     ['space', output.name ?? 'one that this device is not in'],
+    ...(output.canJoin
+      ? [['', 'this device is a member of it and can join it: granary bundle import FILE --join']]
+      : []),
     ['sender', deviceText(output.sender)],
     ['written', `${formatTime(createdAt)} (${formatAgo(createdAt, now)})`],
     ['sealed', recipientCount === 0 ? 'no' : `to ${countOf(recipientCount, 'device')}, this one among them`],

@@ -23,7 +23,7 @@ const peer: PeerOutput = {
   isConnected: true,
   address: '/ip4/192.168.1.7/tcp/4001',
   lastContact: '2026-11-23T07:57:00Z',
-  contacts: [{ space: SPACE, isEqual: true, missingHere: {}, missingThere: {} }],
+  contacts: [{ space: SPACE, isEqual: true, isOffered: true, missingHere: {}, missingThere: {} }],
   bytesSent: 1_234_567,
   bytesReceived: 890,
   waitsFor: [],
@@ -120,7 +120,13 @@ describe('peer list and status', () => {
   test('status shows the last contact, the bytes, and how far each space is', async () => {
     const contacts = [
       ...peer.contacts,
-      { space: TREES, isEqual: false, missingHere: { gap: 2, quota: 1 }, missingThere: { forbidden: 1 } },
+      {
+        space: TREES,
+        isEqual: false,
+        isOffered: true,
+        missingHere: { gap: 2, quota: 1 },
+        missingThere: { forbidden: 1 },
+      },
     ];
     const { text } = await runCommand(['peer', 'status'], {
       answers: { ...answers, listPeers: { peers: [{ ...peer, contacts }] } },
@@ -191,7 +197,7 @@ describe('peer list and status', () => {
       name: HOSTILE,
       address: HOSTILE,
       spaces: [HOSTILE],
-      contacts: [{ space: HOSTILE, isEqual: false, missingHere: { [HOSTILE]: 1 }, missingThere: {} }],
+      contacts: [{ space: HOSTILE, isEqual: false, isOffered: true, missingHere: { [HOSTILE]: 1 }, missingThere: {} }],
       waitsFor: [HOSTILE],
     };
     const hostileAnswers = {

@@ -74,7 +74,7 @@ const list: Command = {
       peer.fingerprint,
       peer.isConnected ? 'connected' : '',
       contactTime(peer, now()),
-      peer.waitsFor.join('; '),
+      [...peer.waitsFor, ...peer.contacts.filter(({ isEqual }) => !isEqual).map(contactText)].join('; '),
     ]);
     const headings = ['device', 'fingerprint', 'line', 'last contact', 'waits for'];
     for (const line of renderRows(

@@ -39,7 +39,7 @@ const description: SpaceDescription = {
   ],
 };
 
-const identity = { ...device, peerId: '12D3KooWPeer' };
+const identity = { ...device, peerId: '12D3KooWPeer', identity: 'granaryid1abc' };
 
 describe('identity', () => {
   test('shows the key in the forms in which others meet it', async () => {
@@ -49,11 +49,27 @@ describe('identity', () => {
       `fingerprint  ${device.fingerprint}`,
       `public key   ${device.device}`,
       'peer id      12D3KooWPeer',
+      '',
+      'Whoever manages a space can make this device a member by this text, without a line to it:',
+      'granaryid1abc',
     ]);
   });
 });
 
 describe('space', () => {
+  test('admit takes an identity in pieces, and says what comes next', async () => {
+    const member = { ...device, level: 'read', isThisDevice: false, grantedBy: null };
+    const words = ['space', 'admit', 'Harvest', 'granaryid1ab', 'cd', '--level', 'read'];
+    const { lines, calls } = await runCommand(words, { answers: { admitDevice: member } });
+    expect(calls).toEqual([['admitDevice', { space: 'Harvest', identity: 'granaryid1ab cd', level: 'read' }]]);
+    expect(lines).toEqual([
+      'Office (b177-ec1b): a member of Harvest; it may read',
+      `Compare with it by telephone: ${device.fingerprint}`,
+      'write it a bundle:      granary bundle export --space Harvest --to FILE',
+      'on the other device:    granary bundle import FILE --join',
+    ]);
+  });
+
   test('create says what comes next', async () => {
     const { lines, calls } = await runCommand(['space', 'create', 'Harvest'], { answers: { createSpace: summary } });
     expect(calls).toEqual([['createSpace', { name: 'Harvest' }]]);

@@ -8,10 +8,11 @@ import type {
   SpaceDescription,
   SpaceSummary,
 } from '#sync/spaces/index.ts';
+import type { RelayOutput } from '#sync/relay/index.ts';
 import { GranaryError } from '#core/kernel/index.ts';
 import type { Command, OptionValues } from './command.ts';
 import { choiceOption, textOption } from './options.ts';
-import { countOf, formatCount } from './progress-bar.ts';
+import { countOf, formatBytes, formatCount } from './progress-bar.ts';
 import { printable, renderJson, renderRows } from './render-rows.ts';
 import { commandWord, countByReason, deviceText, LEVEL_TEXTS } from './sync-text.ts';
 import type { Terminal } from './terminal.ts';
@@ -37,6 +38,9 @@ const identity: Command = {
       ['public key', device],
       ['peer id', peerId],
     ]);
+    terminal.line();
+    terminal.line('Whoever manages a space can make this device a member by this text, without a line to it:');
+    terminal.line(output.identity);
   },
 };
 
@@ -111,9 +115,15 @@ const show: Command = {
   positionals: [1, 1],
   async run({ positionals, json, terminal, signal, client }) {
     const input = { space: positionals[0] };
-    const space = (await (await client()).call('describeSpace', input, { signal })) as SpaceDescription;
-    if (json) terminal.line(renderJson(space));
-    else printSpace(terminal, space);
+    const node = await client();
+    const space = (await node.call('describeSpace', input, { signal })) as SpaceDescription;
+    const relay = space.level === 'pull' ? ((await node.call('getRelay', {}, { signal })) as RelayOutput) : undefined;
+    if (json) {
+      terminal.line(renderJson(relay ? { ...space, relay } : space));
+      return;
+    }
+    printSpace(terminal, space);
+    if (relay) printRelay(terminal, relay, space.space);
   },
 };
 
@@ -146,6 +156,29 @@ const grant: Command = {
     const member = (await (await client()).call('grantAccess', { space, device, level }, { signal })) as MemberOutput;
     if (json) terminal.line(renderJson(member));
     else terminal.line(`${deviceText(member)} may now ${LEVEL_TEXTS[level]} in ${printable(space!)}`);
+  },
+};
+
+const admit: Command = {
+  name: 'space admit',
+  usage: 'granary space admit SPACE IDENTITY [--level read|write|manage|pull]',
+  summary: 'Make a device a member by what its granary identity shows; it joins by a bundle.',
+  options: { level: { type: 'string' } },
+  // An identity that was read aloud or came by mail may be in pieces.
+  positionals: [2, 1000],
+  async run({ positionals, options, json, terminal, signal, client }) {
+    const [space, ...identity] = positionals;
+    const input = { space, identity: identity.join(' '), level: choiceOption(options, 'level', LEVEL_CHOICES) };
+    const member = (await (await client()).call('admitDevice', input, { signal })) as MemberOutput;
+    if (json) {
+      terminal.line(renderJson(member));
+      return;
+    }
+    const word = commandWord(space!, 'SPACE');
+    terminal.line(`${deviceText(member)}: a member of ${printable(space!)}; it may ${LEVEL_TEXTS[member.level!]}`);
+    terminal.line(`Compare with it by telephone: ${member.fingerprint}`);
+    terminal.line(`write it a bundle:      granary bundle export --space ${word} --to FILE`);
+    terminal.line('on the other device:    granary bundle import FILE --join');
   },
 };
 
@@ -229,6 +262,7 @@ export const spaceCommands: readonly Command[] = [
   show,
   members,
   grant,
+  admit,
   revoke,
   share,
   forks,
@@ -317,6 +351,22 @@ function printForks(terminal: Terminal, space: string, { forks: found }: ListFor
   terminal.line();
   terminal.line('A device says again by itself what it had said, as far as its home has it. What others hold of it:');
   terminal.line(`granary space adopt ${commandWord(space, space)} DEVICE`);
+}
+
+/** What a device without a key keeps of a space for the others. */
+function printRelay(terminal: Terminal, relay: RelayOutput, id: string): void {
+  const space = relay.spaces.find((one) => one.space === id);
+  if (!space) return;
+  const counts = Object.entries(relay.counts).map(([event, count]) => `${formatCount(count)} ${event}`);
+  terminal.line();
+  printFacts(terminal, [
+    ['operation bytes', formatBytes(space.operationBytes)],
+    ['segments announced', formatCount(space.announcedCount)],
+    ['segments held', `${formatCount(space.heldCount)}, ${formatBytes(space.heldBytes)}`],
+    ['place for', relay.keepsSegments ? formatBytes(relay.bytesMax) : 'none: start it with --relay'],
+    ['promised', formatCount(space.pledgedCount)],
+    ['since the start', counts.join(', ') || 'nothing'],
+  ]);
 }
 
 function printMembers(terminal: Terminal, output: ListMembersOutput): void {

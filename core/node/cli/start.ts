@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ListSpacesOutput } from '#sync/spaces/index.ts';
 import { startHttpServer } from '#core/api/adapters/http-server.ts';
 import { type Client, createLocalClient } from '#core/api/index.ts';
 import type { ListAssetsOutput } from '#core/catalog/index.ts';
@@ -17,7 +18,7 @@ import { printInspection } from './inspect.ts';
 import { each, localFile } from './local-file.ts';
 import { describeHolder } from './open-client.ts';
 import { flagOption, integerOption } from './options.ts';
-import { renderJson } from './render-rows.ts';
+import { printable, renderJson } from './render-rows.ts';
 
 const SAMPLE = {
   path: fileURLToPath(new URL('../../../samples/seattle-weather-hourly-normals.csv', import.meta.url)),
@@ -32,26 +33,29 @@ const TOKEN_BYTES = 32;
 
 export const startCommand: Command = {
   name: 'start',
-  usage: 'granary start [--once] [--port N]',
+  usage: 'granary start [--once] [--port N] [--relay]',
   summary: 'Open the node and serve its API until Ctrl-C.',
-  options: { once: { type: 'boolean' }, port: { type: 'string' } },
+  options: { once: { type: 'boolean' }, port: { type: 'string' }, relay: { type: 'boolean' } },
   positionals: [0, 0],
   async run(invocation) {
     const { home, options, terminal, json } = invocation;
     const once = flagOption(options, 'once');
     const port = integerOption(options, 'port', 0, 65_535);
-    await using node = await openNode(invocation, once);
+    await using node = await openNode(invocation, once, flagOption(options, 'relay'));
+    const { isRelay } = node.config.sync;
     const client = createLocalClient(node.registry, { ...node.owner, deviceInfo: `granary/${VERSION}` });
     if (!json) terminal.line(`Granary ${VERSION}, home ${home}`);
-    if (node.isNew) await ingestSample(client, invocation);
-    await querySample(client, invocation);
+    if (isRelay && !json) terminal.line('This node is a relay: it stores and forwards, and has no tables of its own.');
+    if (node.isNew && !isRelay) await ingestSample(client, invocation);
+    if (!isRelay) await querySample(client, invocation);
     if (!once) await serve(node, invocation, port);
   },
 };
 
-async function openNode({ home, onThreadLeftBehind }: Invocation, once: boolean): Promise<LakeNode> {
+async function openNode({ home, onThreadLeftBehind }: Invocation, once: boolean, isRelay: boolean): Promise<LakeNode> {
+  const command = `granary start${once ? ' --once' : ''}${isRelay ? ' --relay' : ''}`;
   try {
-    return await createNode({ home, command: once ? 'granary start --once' : 'granary start', onThreadLeftBehind });
+    return await createNode({ home, command, isRelay, onThreadLeftBehind });
   } catch (error) {
     if (!isGranaryError(error, 'HOME_LOCKED')) throw error;
     const holder = await readHolder(createNodeFileSystem(), home);
@@ -110,11 +114,25 @@ async function serve(node: LakeNode, { home, terminal, signal, json }: Invocatio
   else {
     terminal.line();
     terminal.line(`Serving http://${host}:${server.port}/v1/operations (token in ${home}/holder.json). Ctrl-C stops.`);
+    for (const line of await describeSync(node, signal)) terminal.line(line);
   }
-  node.prepare();
+  // A relay shows and queries nothing.
+  if (!node.config.sync.isRelay) node.prepare();
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
   if (!json) terminal.line('Stopping …');
+}
+
+/** The spaces that this node keeps up to date, and where others reach it; nothing for a node that is in none. */
+async function describeSync(node: LakeNode, signal: AbortSignal): Promise<string[]> {
+  const client = createLocalClient(node.registry, { ...node.owner, deviceInfo: `granary/${VERSION}` });
+  const { spaces } = (await client.call('listSpaces', {}, { signal })) as ListSpacesOutput;
+  if (spaces.length === 0) return [];
+  const { addresses } = (await client.call('syncMetrics', {}, { signal })) as { readonly addresses: readonly string[] };
+  return [
+    `Keeps up to date: ${spaces.map(({ name }) => printable(name)).join(', ')}`,
+    ...addresses.map((address, i) => `${i === 0 ? 'Reached at:' : '           '} ${printable(address)}`),
+  ];
 }

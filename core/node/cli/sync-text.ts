@@ -36,11 +36,38 @@ const REASON_TEXTS: Readonly<Record<string, string>> = {
   'sealed-wrongly': 'sealed under a key that does not fit',
   unauthorised: 'their author was not allowed to',
   void: 'made after their author was removed',
+  size: 'longer than a change may be',
+  empty: 'without any change',
+  'gc-struct': 'a change that removes what stood before it',
+  'skip-struct': 'a change that leaves a gap',
+  content: 'a change of a kind that no field has',
+  client: 'a change in the name of another device',
+  clock: 'a change that does not follow the one before it',
+  parent: 'a change of something that no asset has',
+  value: 'a value that its field cannot have',
+  origin: 'a change at a place that its author had not seen',
+  'delete-range': 'a removal of what its author had not seen',
+  'record-size': 'longer or deeper than a record may be',
+  'record-malformed': 'a record that cannot be read',
+  'record-invalid': 'a record with a value that it cannot have',
+  'part-order': 'a part of a version that does not follow the one before it',
+  order: 'another operation has their place in the log',
+  'client-taken': 'a change in the name of another log',
+  'waiting-full': 'too many of their log wait already',
   signature: 'their signatures are being checked',
   key: 'the key they are sealed under has not come',
   access: 'what their author had seen of the members has not come',
   'left-out': 'in the bundle that this one goes on from',
   damaged: 'damaged in the bundle',
+  'nobody-has': 'no device that has them was reached',
+  unnamed: 'no asset that this device can read has these rows now',
+  evicted: 'their rows were evicted here; granary fetch ASSET brings them back',
+  fetching: 'another device is sending them',
+  'no-peer': 'no other member could be reached',
+  'too-few': 'too few members hold them',
+  bound: 'this device has promised other members to keep them',
+  'in-use': 'another asset of this node has the same rows',
+  unshared: 'they are older than the sharing, and on this node alone',
   unwanted: 'this node takes only what is known about the asset; granary fetch ASSET changes that',
 };
 
@@ -59,10 +86,12 @@ export function countByReason(reasons: Readonly<Record<string, number>>, noun: s
 /** How one space stands between this node and a peer, in words. */
 export function contactText(contact: {
   readonly isEqual: boolean;
+  readonly isOffered: boolean;
   readonly missingHere: Readonly<Record<string, number>>;
   readonly missingThere: Readonly<Record<string, number>>;
 }): string {
   if (contact.isEqual) return 'equal';
+  if (!contact.isOffered) return 'not shared with this device: it may have been removed from the space';
   const here = countByReason(contact.missingHere, 'operation');
   const there = countByReason(contact.missingThere, 'operation');
   const sides = [...(here ? [`${here} missing here`] : []), ...(there ? [`${there} missing there`] : [])];

@@ -7,15 +7,16 @@ const HOSTILE = 'x\u001B[2J\u009B31m\u202Etxt';
 
 const session: SessionOutput = {
   device: 'ab'.repeat(32),
+  fingerprint: 'b177-ec1b-f26d-fb3b-7010-d473-e6d4-4713',
   name: 'Office',
   end: 'complete',
   reason: null,
   operations: 12,
   bytesSent: 1200,
   bytesReceived: 34,
-  spaces: [{ space: SPACE, isEqual: true, missingHere: {}, missingThere: {} }],
+  spaces: [{ space: SPACE, isEqual: true, isOffered: true, missingHere: {}, missingThere: {} }],
 };
-const behind = { space: SPACE, isEqual: false, missingHere: { quota: 2 }, missingThere: {} };
+const behind = { space: SPACE, isEqual: false, isOffered: true, missingHere: { quota: 2 }, missingThere: {} };
 const unreachable: SessionOutput = {
   ...session,
   name: 'Field',
@@ -34,7 +35,7 @@ describe('sync now', () => {
     const { lines, calls } = await runCommand(['sync', 'now', 'Office'], { answers: answersOf(session) });
     expect(calls[0]).toEqual(['syncNow', { peer: 'Office' }]);
     expect(lines).toEqual([
-      'Office: done',
+      'Office (b177-ec1b): done',
       '  exchanged  12 operations, 1.2 kB sent, 34 B received',
       '  Harvest    equal',
       'equal with 1 device',
@@ -47,17 +48,17 @@ describe('sync now', () => {
     });
     expect(error).toBeUndefined();
     expect(lines).toEqual([
-      'Office: ended, with something missing',
+      'Office (b177-ec1b): ended, with something missing',
       '  exchanged  12 operations, 1.2 kB sent, 34 B received',
       '  Harvest    2 operations (the author or the space has used up its room) missing here',
-      'Field: cannot be reached (no address answers)',
+      'Field (b177-ec1b): cannot be reached (no address answers)',
       'equal with 0 of 2 devices',
     ]);
   });
 
   test('fails when no session came to its end', async () => {
     const one = await runCommand(['sync', 'now', 'Field'], { answers: answersOf(unreachable) });
-    expect(one.error).toMatchObject({ code: 'SYNC_INTERRUPTED', message: 'Field cannot be reached.' });
+    expect(one.error).toMatchObject({ code: 'SYNC_INTERRUPTED', message: 'Field (b177-ec1b) cannot be reached.' });
     const refused = await runCommand(['sync', 'now'], { answers: answersOf({ ...session, end: 'refused' }) });
     expect(refused.error).toMatchObject({ code: 'SYNC_REFUSED' });
     const two = await runCommand(['sync', 'now', '--json'], { answers: answersOf(unreachable, unreachable) });
@@ -74,10 +75,21 @@ describe('sync now', () => {
 
 describe('fetch, evict, explain-sync', () => {
   test('fetch says what came', async () => {
-    const fetched = { asset: 'readings', segmentCount: 5, fetchedCount: 3, byteCount: 2_000_000 };
+    const fetched = { asset: 'readings', segmentCount: 5, fetchedCount: 3, byteCount: 2_000_000, missing: {} };
     const { lines, calls } = await runCommand(['fetch', 'readings'], { answers: { fetchAsset: fetched } });
     expect(calls).toEqual([['fetchAsset', { asset: 'readings' }]]);
-    expect(lines).toEqual(['readings: 3 segments came, 2.0 MB; it has 5 segments']);
+    expect(lines).toEqual(['readings: 3 segments came, 2.0 MB; all of 5 segments here']);
+    const none = { asset: 'readings', segmentCount: 0, fetchedCount: 0, byteCount: 0, missing: {} };
+    expect((await runCommand(['fetch', 'readings'], { answers: { fetchAsset: none } })).lines).toEqual([
+      'readings: nothing new came; it has no rows',
+    ]);
+  });
+
+  test('fetch fails when something did not come, and says why', async () => {
+    const fetched = { asset: 'readings', segmentCount: 5, fetchedCount: 0, byteCount: 0, missing: { 'nobody-has': 2 } };
+    const { lines, error } = await runCommand(['fetch', 'readings'], { answers: { fetchAsset: fetched } });
+    expect(lines).toEqual(['readings: nothing new came; missing: 2 segments (no device that has them was reached)']);
+    expect(error).toMatchObject({ code: 'PEER_UNREACHABLE' });
   });
 
   test('evict says what was removed, and what stays and why', async () => {
@@ -104,7 +116,7 @@ describe('fetch, evict, explain-sync', () => {
     };
     const answers = {
       ...answersOf(hostile),
-      fetchAsset: { asset: HOSTILE, segmentCount: 1, fetchedCount: 0, byteCount: 0 },
+      fetchAsset: { asset: HOSTILE, segmentCount: 1, fetchedCount: 0, byteCount: 0, missing: {} },
       evictAsset: { asset: HOSTILE, evictedCount: 0, byteCount: 0, kept: { [HOSTILE]: 1 } },
       explainSync: { asset: HOSTILE, isHere: true, lines: [HOSTILE, 'a\nb'] },
     };

@@ -6,7 +6,7 @@ import { printNoPeers } from './peer.ts';
 import { countOf, formatBytes } from './progress-bar.ts';
 import { printable, renderJson, renderRows } from './render-rows.ts';
 import { syncMetrics } from './sync-metrics.ts';
-import { contactText, countByReason } from './sync-text.ts';
+import { contactText, countByReason, deviceText } from './sync-text.ts';
 import type { Terminal } from './terminal.ts';
 
 const syncNow: Command = {
@@ -42,10 +42,17 @@ const fetchAsset: Command = {
       return;
     }
     const { asset, segmentCount, fetchedCount, byteCount } = output;
-    const came = fetchedCount === 0 ? 'nothing new came' : `${countOf(fetchedCount, 'segment')} came`;
-    terminal.line(
-      `${printable(asset)}: ${came}, ${formatBytes(byteCount)}; it has ${countOf(segmentCount, 'segment')}`,
-    );
+    const came =
+      fetchedCount === 0 ? 'nothing new came' : `${countOf(fetchedCount, 'segment')} came, ${formatBytes(byteCount)}`;
+    const missing = countByReason(output.missing, 'segment');
+    const isHere = segmentCount === 0 ? 'it has no rows' : `all of ${countOf(segmentCount, 'segment')} here`;
+    terminal.line(`${printable(asset)}: ${came}; ${missing === undefined ? isHere : `missing: ${missing}`}`);
+    if (missing !== undefined) {
+      throw new GranaryError(
+        'PEER_UNREACHABLE',
+        `Rows of ${printable(asset)} are missing. Try again when others are there.`,
+      );
+    }
   },
 };
 
@@ -97,7 +104,7 @@ const END_TEXTS = {
   unreachable: 'cannot be reached',
 } as const;
 
-const sessionName = ({ name, device }: SessionOutput): string => printable(name === '' ? device : name);
+const sessionName: (session: SessionOutput) => string = deviceText;
 
 const isWhole = ({ end, spaces }: SessionOutput): boolean =>
   end === 'complete' && spaces.every(({ isEqual }) => isEqual);

@@ -21,6 +21,7 @@ import type { ByteSource, FileSystem, KeyValueStore } from '#core/platform/ports
 import { nodeOneTimeCipher } from '#sync/access/adapters/node-one-time-cipher.ts';
 import { nodeX25519 } from '#sync/access/adapters/node-x25519.ts';
 import { agreementKeyOf, includesLevel } from '#sync/access/index.ts';
+import { bundleOperations } from '#sync/bundles/index.ts';
 import { openYjsDocument } from '#sync/documents/index.ts';
 import { createNodeEd25519 } from '#sync/log/adapters/node-ed25519.ts';
 import { type Blake3, type DeviceKey, openLogStore } from '#sync/log/index.ts';
@@ -29,21 +30,35 @@ import {
   createAgreementStore,
   createFirstContact,
   createPeers,
+  evictAsset,
+  handlePledges,
   JOIN_FRAME_BYTES_MAX,
   JOIN_PROTOCOL,
   JOIN_STREAMS_PER_PEER_MAX,
   type Network,
   peerOperations,
+  type PledgeDeps,
   startSegmentExchange,
   startSyncEngine,
 } from '#sync/peers/index.ts';
+import { RELAY_QUOTAS, type Relay, relayOperations, startRelay } from '#sync/relay/index.ts';
 import { nodeLeafCipher } from '#sync/segments/adapters/node-leaf-cipher.ts';
 import { createNodeSealedFolder } from '#sync/segments/adapters/node-sealed-folder.ts';
 import { createNodeStorePlain } from '#sync/segments/adapters/node-store-plain.ts';
 import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
-import { recordSegment } from '#sync/segments/index.ts';
-import { createSpaces, spaceOperations, type Spaces } from '#sync/spaces/index.ts';
+import {
+  createPledgeBook,
+  createServedSegments,
+  recordSegment,
+  type SealedSegment,
+  type StorePlain,
+} from '#sync/segments/index.ts';
+import { createSpaces, readSealOf, spaceOperations, type Spaces } from '#sync/spaces/index.ts';
 import type { NodeConfig } from '../config.ts';
+import type { Check } from '../diagnose.ts';
+import type { TemporaryFolder } from '../temporary-folder.ts';
+import { createBundles } from './bundles.ts';
+import { diagnoseSync } from './diagnose-sync.ts';
 import { createIncarnationMarker } from './incarnation-marker.ts';
 
 /** Changes that come within this time are told and applied together. Milliseconds. */
@@ -62,14 +77,19 @@ export interface OpenSyncDeps {
   readonly logger: Logger;
   /** Where the file of an opened segment lies. */
   readonly segmentPath: (segment: string) => string;
+  readonly temporaryFolder: () => Promise<TemporaryFolder>;
   /** The rows of an asset are others now: tables that are made of them have to follow. */
   readonly loadTable: (asset: CatalogAsset, options?: AbortOptions) => Promise<void>;
+  /** The rows of an asset are gone from this node: the table that was made of them goes as well. */
+  readonly removeTable: (asset: CatalogAsset) => Promise<void>;
 }
 
 export interface NodeSync extends AsyncDisposable {
   readonly operations: readonly Operation[];
   readonly guard: CatalogGuard;
   readonly spaces: Spaces;
+  /** What is found in the spaces of this node and its peers; nothing on a node that is in no space. */
+  diagnose(options: AbortOptions): Promise<Check[]>;
   /** Begins to keep this node in agreement with its peers; waits for the first space to do so. */
   start(): Promise<void>;
   /** The lines of this node, once there are any. */
@@ -89,7 +109,11 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   const firstContact = createFirstContact({ wait: nodeWait });
   let network: Promise<Network> | undefined;
   let openedNetwork: Network | undefined;
+  const { isRelay, relayBytes } = config.sync;
+  const book = createPledgeBook({ store, clock, self: key.publicKey });
+  let relay: Relay | undefined;
   let gathering: Promise<void> | undefined;
+  let agreeing: Promise<void> | undefined;
 
   const openPlain = async (segment: string): Promise<ByteSource | undefined> => {
     try {
@@ -104,6 +128,27 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     if (source) return source;
     throw new GranaryError('SEGMENT_MISSING', `The segment ${segment} is not on this node.`, { segment });
   };
+  const makeFolder = () => files.makeDirectory(sealedPath);
+  const storePlain: StorePlain = async (segment, pieces, options) => {
+    await files.makeDirectory(join(segmentPath(segment.hash), '..'));
+    await createNodeStorePlain(segmentPath)(segment, pieces, options);
+  };
+  const describe = async (segment: SegmentHash): Promise<SegmentRef> => {
+    const source = await requirePlain(segment);
+    try {
+      const header = await readSegmentHeader(source);
+      const { byteCount } = source;
+      return { id: segment, rowCount: header.rowCount, byteCount, columns: summariseSegment(header) };
+    } finally {
+      await source.close();
+    }
+  };
+  /** What this node can serve, prove and put into bundles. */
+  const served = createServedSegments(sealing, async (name) => {
+    const seal = await readSealOf(store, name);
+    const source = seal && (await openPlain(seal.segment.hash));
+    return source && { source, segment: seal.segment };
+  });
   /** A table that is made of an asset's rows can follow only once all of them are here. */
   const followRows = async (asset: CatalogAsset): Promise<void> => {
     if (asset.storageFormat !== 'POSTGRESQL' || asset.version === 0) return;
@@ -111,13 +156,14 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     if (segments.every(({ remote }) => !remote)) await deps.loadTable(asset);
   };
 
+  const marker = createIncarnationMarker(files, key.publicKey);
   const spaces = createSpaces({
     store,
     logs,
     catalog,
     key,
     agreementKey,
-    marker: createIncarnationMarker(files, key.publicKey),
+    marker,
     clock,
     random,
     blake3,
@@ -125,6 +171,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     x25519: nodeX25519,
     cipher: nodeOneTimeCipher,
     logger,
+    ...(isRelay ? { quotas: RELAY_QUOTAS } : {}),
     deviceName,
     peerId: async () => (await loadTransport()).peerIdOf(key.publicKey),
     openDocument: openYjsDocument,
@@ -134,7 +181,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     hold: firstContact,
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
     async recordSegment(segment, { signal }) {
-      await files.makeDirectory(sealedPath);
+      await makeFolder();
       const source = await requirePlain(segment);
       try {
         return await recordSegment({ ...sealing, random }, source, { signal });
@@ -146,16 +193,41 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
 
   const agree = async (): Promise<void> => {
     await spaces.settle();
-    if (network) await (await network).segments.fetchSubscribed();
+    if (!network) return;
+    await (await network).segments.fetchSubscribed();
+    await relay?.keep();
+  };
+
+  /** A peer that was met may have by now what no peer had before. */
+  const agreeAfterSession = async (): Promise<void> => {
+    await agree();
+    if (network) await (await network).segments.askAgain();
   };
 
   // Most commands never talk to anybody, and the library takes longer to load than they take to run.
   const loadTransport = () => import('#sync/transport/index.ts');
 
+  const pledging = (transport: Network['transport']): PledgeDeps => ({
+    store,
+    catalog,
+    spaces,
+    transport,
+    key,
+    book,
+    blake3,
+    ed25519,
+    clock,
+    random,
+    wait: nodeWait,
+    served,
+    limits: config.sync.bytesPerSecond === undefined ? {} : { bytesPerSecond: config.sync.bytesPerSecond },
+    count: () => undefined,
+  });
+
   async function openNetwork(): Promise<Network> {
     await spaces.opened();
-    await files.makeDirectory(sealedPath);
-    const { listen, discover, relays, isRelay, bytesPerSecond } = config.sync;
+    await makeFolder();
+    const { listen, discover, relays, bytesPerSecond } = config.sync;
     const { createLibp2pTransport } = await loadTransport();
     const transport = await createLibp2pTransport(
       {
@@ -184,25 +256,13 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       wait: nodeWait,
       logger,
       openPlain,
-      async storePlain(segment, pieces, options) {
-        const path = segmentPath(segment.hash);
-        await files.makeDirectory(join(path, '..'));
-        await createNodeStorePlain(segmentPath)(segment, pieces, options);
-      },
-      async describe(segment): Promise<SegmentRef> {
-        const source = await requirePlain(segment);
-        try {
-          const header = await readSegmentHeader(source);
-          const { byteCount } = source;
-          return { id: segment, rowCount: header.rowCount, byteCount, columns: summariseSegment(header) };
-        } finally {
-          await source.close();
-        }
-      },
+      storePlain,
+      describe,
       afterFetch: followRows,
       budget: bytesPerSecond === undefined ? {} : { bytesPerSecond },
       limits: bytesPerSecond === undefined ? {} : { bytesPerSecond },
     });
+    handlePledges(pledging(transport));
     const agreements = createAgreementStore(store);
     firstContact.begin(spaces.peers().size > 0, stopped);
     void firstContact.whenReleased().then(agree).catch(warn);
@@ -218,10 +278,26 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       logger,
       afterSession: ({ end }) => {
         if (end === 'complete') firstContact.end();
-        return agree();
+        return agreeAfterSession();
       },
     });
-    void segments.fetchSubscribed().catch(warn);
+    if (isRelay) {
+      relay = startRelay({
+        store,
+        spaces,
+        folder,
+        book,
+        clock,
+        wait: nodeWait,
+        logger,
+        bytesMax: relayBytes,
+        fetchSealed: segments.fetchSealed,
+        unavailable: () =>
+          new Set(segments.status().flatMap(({ name, waitsFor }) => (waitsFor === 'peer' ? [name] : []))),
+        onKept: engine.announce,
+      });
+      void relay.keep().catch(warn);
+    }
     openedNetwork = { transport, engine, segments };
     return openedNetwork;
   }
@@ -250,6 +326,38 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     return network;
   };
 
+  const bundles = createBundles({
+    ...sealing,
+    files,
+    store,
+    catalog,
+    spaces,
+    key,
+    agreementKey,
+    clock,
+    random,
+    ed25519,
+    x25519: nodeX25519,
+    keyCipher: nodeOneTimeCipher,
+    served,
+    openPlain,
+    storePlain,
+    describe,
+    makeFolder,
+    temporaryFolder: deps.temporaryFolder,
+    isFetching: (name) => openedNetwork?.segments.status().some((wanted) => wanted.name === name) ?? false,
+    afterFetch: followRows,
+    afterImport: agree,
+  });
+
+  const removeSegment = async ({ hash, name }: SealedSegment): Promise<void> => {
+    await files.remove(segmentPath(hash));
+    await folder.remove(name);
+  };
+  const afterEviction = async (asset: CatalogAsset): Promise<void> => {
+    if (asset.storageFormat === 'POSTGRESQL') await deps.removeTable(asset);
+  };
+
   const peers = createPeers({
     store,
     logs,
@@ -263,14 +371,24 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     blake3,
     network: requireNetwork,
     openNetwork: () => openedNetwork,
+    wait: nodeWait,
+    discovers: config.sync.discover,
     hold: firstContact,
-    evict: () => Promise.reject(new GranaryError('UNSUPPORTED', 'Rows cannot be evicted yet.')),
+    evict: async (asset, context) =>
+      evictAsset({ ...pledging((await requireNetwork()).transport), removeSegment, afterEviction }, asset, context),
   });
 
   return {
-    operations: [...spaceOperations(spaces), ...peerOperations(peers)],
+    operations: [
+      ...spaceOperations(spaces),
+      ...peerOperations(peers),
+      ...bundleOperations(bundles),
+      ...relayOperations({ store, logs, spaces, book, bytesMax: relayBytes, relay: () => relay }),
+    ],
     spaces,
     network: requireNetwork,
+    diagnose: (options) =>
+      diagnoseSync({ store, logs, spaces, marker, blake3, ed25519, listPeers: peers.listPeers }, options),
     guard: {
       async mayChange({ origin, name }) {
         if (!origin) return;
@@ -288,9 +406,11 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     async start() {
       const begin = async () => {
         await requireNetwork();
-        await agree();
+        // Thousands of shared assets take their time; whoever asks the node meanwhile is answered.
+        agreeing = agree().catch(warn);
       };
-      if ((await spaces.opened()).size > 0) return begin();
+      // A relay serves others, whether it is in a space or not.
+      if (config.sync.isRelay || (await spaces.opened()).size > 0) return begin();
       const stop = spaces.onChange(() => {
         stop();
         void begin().catch(warn);
@@ -302,10 +422,12 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       const open = await network?.catch(() => undefined);
       if (open) {
         await open.engine[Symbol.asyncDispose]();
+        await relay?.[Symbol.asyncDispose]();
         await open.segments[Symbol.asyncDispose]();
         await open.transport[Symbol.asyncDispose]();
       }
       await gathering;
+      await agreeing;
       await spaces.idle();
     },
   };

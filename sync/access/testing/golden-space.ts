@@ -8,6 +8,7 @@ import {
   agreementKeyOf,
   type BodyPlace,
   encodeGrantRecord,
+  encodeIdentity,
   encodeRecoverRecord,
   encodeRecoveryStatement,
   encodeRekeyRecord,
@@ -137,6 +138,9 @@ export const goldenFiles = (): Record<string, Uint8Array> => ({
     { keyId: filled(0x71), key: goldenKey },
     { ...goldenPlace, seq: 0, backlink: undefined },
     new Uint8Array(),
+  ),
+  'identity.txt': toUtf8(
+    `${encodeIdentity(goldenDevice, { encryptionKey: goldenAgreement.publicKey, name: 'Büro' })}\n`,
   ),
   'ticket.txt': toUtf8(`${encodeTicket(blake3, goldenTicket)}\n`),
 });

@@ -3,7 +3,8 @@
  * versions prove they still read and write the same bytes; generate anew only to add a case.
  *
  * `<case>.bundle` is a bundle, `<case>.json` what a reader lists of it, in hexadecimal. `since` goes on from `plain`;
- * `sealed` opens for the X25519 key whose seed is the BLAKE3 hash of one byte, 1.
+ * `sealed` opens for the X25519 key whose seed is the BLAKE3 hash of one byte, 1, by a sealing of the tests; `sealed-to-device`,
+ * by the one of the product, for the key of the byte 3.
  */
 import { writeFile } from 'node:fs/promises';
 import { toHex } from '#core/kernel/index.ts';
