@@ -1,3 +1,5 @@
+import type { AbortOptions } from './abort.ts';
+
 /** Time is injected: nothing below the composition root reads the machine's clock. */
 export interface Clock {
   /** Wall clock, whole milliseconds since the UNIX epoch. */
@@ -5,3 +7,6 @@ export interface Clock {
   /** Milliseconds since an arbitrary start; never goes back. For durations only. */
   monotonic(): number;
 }
+
+/** Resolves after so many milliseconds, earlier by rejecting when the signal fires. */
+export type Wait = (milliseconds: number, options: AbortOptions) => Promise<void>;

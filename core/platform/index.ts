@@ -17,3 +17,4 @@ export { openPglite, type OpenPgliteOptions } from './pglite/open-pglite.ts';
 export * from './ports.ts';
 export { systemClock } from './system-clock.ts';
 export { systemRandom } from './system-random.ts';
+export { systemWait } from './system-wait.ts';

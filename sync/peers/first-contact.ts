@@ -1,5 +1,5 @@
 import { type AbortOptions, throwIfAborted } from '#core/kernel/index.ts';
-import type { Wait } from '#sync/segments/index.ts';
+import type { Wait } from '#core/kernel/index.ts';
 import type { SigningHold } from '#sync/spaces/index.ts';
 
 /**

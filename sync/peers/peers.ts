@@ -22,7 +22,7 @@ import {
 } from '#sync/access/index.ts';
 import { type Blake3, keyFingerprint, type LogStore, type SigningKey } from '#sync/log/index.ts';
 import type { SessionReport } from '#sync/reconcile/index.ts';
-import type { Wait } from '#sync/segments/index.ts';
+import type { Wait } from '#core/kernel/index.ts';
 import type { SigningHold, Spaces } from '#sync/spaces/index.ts';
 import type { Transport } from '#sync/transport/index.ts';
 import { putInvite } from './invites.ts';

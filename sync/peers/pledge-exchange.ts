@@ -7,6 +7,7 @@ import {
   GranaryError,
   type Random,
   toHex,
+  type Wait,
 } from '#core/kernel/index.ts';
 import type { Catalog } from '#core/catalog/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
@@ -21,7 +22,6 @@ import {
   type SealedFolder,
   type SealedName,
   type ServeLimits,
-  type Wait,
 } from '#sync/segments/index.ts';
 import { readSealOf, readWanted, type Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';

@@ -30,7 +30,7 @@ import {
   readTextUpTo,
   readUnsigned,
 } from '#sync/log/index.ts';
-import type { Wait } from '#sync/segments/index.ts';
+import type { Wait } from '#core/kernel/index.ts';
 import type { JoinedSpace, OpenSpace, Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 import { type InviteDeps, type InviteRefusal, useInvite } from './invites.ts';

@@ -9,6 +9,7 @@ import {
   type ReportProgress,
   type SegmentHash,
   toHex,
+  type Wait,
 } from '#core/kernel/index.ts';
 import type { ByteSource, KeyValueStore } from '#core/platform/ports.ts';
 import {
@@ -24,7 +25,6 @@ import {
   type ServeLimits,
   type StorePlain,
   type Urgency,
-  type Wait,
   type WantedStatus,
 } from '#sync/segments/index.ts';
 import { readSealOf, readSeal, readSharedAssets, type Spaces, spacesAnnouncing } from '#sync/spaces/index.ts';

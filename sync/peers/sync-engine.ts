@@ -13,7 +13,7 @@ import {
 import type { KeyValueStore } from '#core/platform/ports.ts';
 import type { Blake3 } from '#sync/log/index.ts';
 import { type AgreementStore, runSession, type SessionReport, type SyncProgress } from '#sync/reconcile/index.ts';
-import type { Wait } from '#sync/segments/index.ts';
+import type { Wait } from '#core/kernel/index.ts';
 import type { Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 import { ADDRESSES_FRAME_BYTES_MAX, ADDRESSES_PROTOCOL, answerAddresses, askAddresses } from './exchange-addresses.ts';

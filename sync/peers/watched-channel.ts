@@ -1,6 +1,6 @@
 import type { Clock } from '#core/kernel/index.ts';
 import type { FrameChannel } from '#sync/reconcile/index.ts';
-import type { Wait } from '#sync/segments/index.ts';
+import type { Wait } from '#core/kernel/index.ts';
 import type { PeerStream } from '#sync/transport/index.ts';
 
 export interface WatchDeps {

@@ -10,15 +10,10 @@ import {
   isGranaryError,
   type Logger,
   type Uuid,
+  type Wait,
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
-import {
-  type PledgeBook,
-  type SealedFolder,
-  sealedFileBytes,
-  type SealedName,
-  type Wait,
-} from '#sync/segments/index.ts';
+import { type PledgeBook, type SealedFolder, sealedFileBytes, type SealedName } from '#sync/segments/index.ts';
 import {
   carriedUntil,
   forgetAnnounced,

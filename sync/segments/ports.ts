@@ -78,6 +78,3 @@ export interface FrameChannel {
   readonly frames: AsyncIterable<Uint8Array>;
   close(): void;
 }
-
-/** Resolves after so many milliseconds, earlier by rejecting when the signal fires. */
-export type Wait = (milliseconds: number, options: AbortOptions) => Promise<void>;

@@ -1,7 +1,8 @@
 import type { AbortOptions, Clock } from '#core/kernel/index.ts';
 import type { Blake3 } from '#sync/log/index.ts';
 import type { FrameFault, RefusalReason } from './frames.ts';
-import type { FrameChannel, SealedFolder, Wait } from './ports.ts';
+import type { Wait } from '#core/kernel/index.ts';
+import type { FrameChannel, SealedFolder } from './ports.ts';
 import type { SealedName } from './sealed-segment.ts';
 import type { Urgency, WantedSizes, WantedStatus } from './wanted.ts';
 

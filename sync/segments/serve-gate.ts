@@ -1,5 +1,5 @@
 import { type AbortOptions, type Clock, throwIfAborted } from '#core/kernel/index.ts';
-import type { Wait } from './ports.ts';
+import type { Wait } from '#core/kernel/index.ts';
 import { LEAF_BYTES } from './sealed-layout.ts';
 import { createTokenBucket, type TokenBucket } from './token-bucket.ts';
 

@@ -1,12 +1,12 @@
 import { blake3 } from '#sync/log/testing/fixtures.ts';
-import { nodeWait } from './adapters/node-wait.ts';
+import { systemWait } from '#core/platform/index.ts';
 import { createMemoryNetwork } from './memory-transport.ts';
 import type { Transport } from './ports.ts';
 import { keyOf, realClock, realRandom } from './testing/fixtures.ts';
 import { describeTransport } from './testing/transport-contract.ts';
 
 describeTransport('the memory transport', async () => {
-  const network = createMemoryNetwork({ blake3, clock: realClock, random: realRandom, wait: nodeWait });
+  const network = createMemoryNetwork({ blake3, clock: realClock, random: realRandom, wait: systemWait });
   const joined: Transport[] = [];
   return {
     async join(options) {

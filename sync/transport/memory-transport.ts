@@ -23,7 +23,8 @@ import {
   STREAM_IDLE_MILLISECONDS,
 } from './limits.ts';
 import { createMemoryStream, type MemoryEnd } from './memory-stream.ts';
-import type { MayConnect, OpenOptions, PeerStream, ProtocolLimits, Transport, Wait } from './ports.ts';
+import type { Wait } from '#core/kernel/index.ts';
+import type { MayConnect, OpenOptions, PeerStream, ProtocolLimits, Transport } from './ports.ts';
 import { Redialer } from './redialer.ts';
 import { streamBinding } from './stream-binding.ts';
 import { peerUnreachable, protocolUnknown } from './unreachable.ts';

@@ -88,6 +88,3 @@ export interface Transport extends AsyncDisposable {
 
 /** True when a line to this peer may exist. Asked for every line, in and out, once its key is proved. */
 export type MayConnect = (peer: Uint8Array) => boolean;
-
-/** Resolves after so many milliseconds, earlier by rejecting when the signal fires. */
-export type Wait = (milliseconds: number, options: AbortOptions) => Promise<void>;

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fromHex, silentLogger } from '#core/kernel/index.ts';
 import { systemClock, systemRandom } from '#core/platform/index.ts';
 import { createAgreementStore, startSyncEngine, SYNC_PROTOCOL, type SyncEngine } from '#sync/peers/index.ts';
-import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
+import { systemWait } from '#core/platform/index.ts';
 import { createLibp2pTransport, type Transport } from '#sync/transport/index.ts';
 import { type BenchNode, openBenchNode } from './space-node.ts';
 
@@ -22,7 +22,7 @@ export async function connectNode(
 ): Promise<AsyncDisposable & { readonly transport: Transport; readonly engine: SyncEngine }> {
   const { store, spaces, key, blake3 } = node;
   await spaces.opened();
-  const machine = { clock: systemClock, random: systemRandom, wait: nodeWait };
+  const machine = { clock: systemClock, random: systemRandom, wait: systemWait };
   const transport = await createLibp2pTransport(
     { ...machine, seed: key.transportSeed(), blake3, store },
     { listen: ['/ip4/127.0.0.1/tcp/0'] },

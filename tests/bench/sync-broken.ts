@@ -1,5 +1,5 @@
 import { systemClock, systemRandom } from '#core/platform/index.ts';
-import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
+import { systemWait } from '#core/platform/index.ts';
 import { createSegmentFetcher, createServeGate, serveSegments } from '#sync/segments/index.ts';
 import { LEAF_PLAIN_BYTES } from '#sync/segments/sealed-layout.ts';
 import { blake3, sealBytes } from '#sync/segments/testing/fixtures.ts';
@@ -20,7 +20,7 @@ export const syncBrokenBenchmark: Benchmark = {
     const folder = createMemorySealedFolder();
     const segment = await sealBytes(folder, systemRandom.bytes(LEAVES * LEAF_PLAIN_BYTES), 1);
     const clock = systemClock;
-    const gate = createServeGate({ clock, wait: nodeWait });
+    const gate = createServeGate({ clock, wait: systemWait });
     const dice = createDice(1);
 
     /** Fetches over one line until it is cut or everything is here; returns whether it is. */
@@ -44,7 +44,7 @@ export const syncBrokenBenchmark: Benchmark = {
       );
       const served = serveSegments({ folder, mayServe: () => true, gate, count: () => undefined }, 'a', channel.server);
       const note = (event: string) => counts.set(event, (counts.get(event) ?? 0) + 1);
-      const fetcher = createSegmentFetcher({ folder: mine, blake3, clock, wait: nodeWait, count: note });
+      const fetcher = createSegmentFetcher({ folder: mine, blake3, clock, wait: systemWait, count: note });
       fetcher.addPeer('server', channel.requester);
       const fetched = fetcher.fetch(segment.name, segment).then(
         () => true,

@@ -5,7 +5,7 @@ import type { ByteSource } from '#core/platform/ports.ts';
 import { createWasmBlake3 } from '#sync/log/adapters/wasm-blake3.ts';
 import { nodeLeafCipher } from '#sync/segments/adapters/node-leaf-cipher.ts';
 import { createNodeSealedFolder } from '#sync/segments/adapters/node-sealed-folder.ts';
-import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
+import { systemWait } from '#core/platform/index.ts';
 import {
   createHashTree,
   createSegmentFetcher,
@@ -90,11 +90,11 @@ export const syncSegmentsBenchmark: Benchmark = {
       await using other = await temporaryFolder();
       const channel = createMemoryChannel({ toServer: weigh, toRequester: weigh }, 16);
       const clock = systemClock;
-      const gate = createServeGate({ clock, wait: nodeWait });
+      const gate = createServeGate({ clock, wait: systemWait });
       const count = () => undefined;
       const served = serveSegments({ folder, mayServe: () => true, gate, count }, 'a', channel.server);
       const received = createNodeSealedFolder(other.path);
-      const fetcher = createSegmentFetcher({ folder: received, blake3, clock, wait: nodeWait, count });
+      const fetcher = createSegmentFetcher({ folder: received, blake3, clock, wait: systemWait, count });
       start = performance.now();
       fetcher.addPeer('server', channel.requester);
       await fetcher.fetch(segment.name, segment);

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { systemClock } from '#core/platform/index.ts';
 import { createWasmBlake3 } from '#sync/log/adapters/wasm-blake3.ts';
 import { createNodeSealedFolder } from '#sync/segments/adapters/node-sealed-folder.ts';
-import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
+import { systemWait } from '#core/platform/index.ts';
 import { createSegmentFetcher, type SealedName } from '#sync/segments/index.ts';
 import { createSocketChannel } from '#sync/segments/testing/socket-channel.ts';
 
@@ -14,7 +14,7 @@ const fetcher = createSegmentFetcher({
   folder: createNodeSealedFolder(folder),
   blake3: await createWasmBlake3(),
   clock: systemClock,
-  wait: nodeWait,
+  wait: systemWait,
   count: () => undefined,
 });
 fetcher.addPeer('server', createSocketChannel(connect(Number(port), '127.0.0.1')));

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { systemClock } from '#core/platform/index.ts';
 import { createNodeSealedFolder } from '#sync/segments/adapters/node-sealed-folder.ts';
-import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
+import { systemWait } from '#core/platform/index.ts';
 import { decodeAnswer } from '#sync/segments/frames.ts';
 import { createServeGate, type SealedName, serveSegments, verifySealed } from '#sync/segments/index.ts';
 import { resumePartial } from '#sync/segments/partial-segment.ts';
@@ -36,7 +36,7 @@ test(`${KILLS} kills at random bytes of a transfer: no leaf that was stored is s
   const served = createNodeSealedFolder(theirs.path);
   const { name } = await sealBytes(served, plainBytes(LEAVES * LEAF_PLAIN_BYTES));
   const folder = createNodeSealedFolder(mine.path);
-  const gate = createServeGate({ clock: systemClock, wait: nodeWait });
+  const gate = createServeGate({ clock: systemClock, wait: systemWait });
 
   /** Leaves that the process before this one had stored when it was killed. */
   let stored = new Set<number>();

@@ -45,7 +45,7 @@ import { RELAY_QUOTAS, type Relay, relayOperations, startRelay } from '#sync/rel
 import { nodeLeafCipher } from '#sync/segments/adapters/node-leaf-cipher.ts';
 import { createNodeSealedFolder } from '#sync/segments/adapters/node-sealed-folder.ts';
 import { createNodeStorePlain } from '#sync/segments/adapters/node-store-plain.ts';
-import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
+import { systemWait } from '#core/platform/index.ts';
 import {
   createPledgeBook,
   createServedSegments,
@@ -106,7 +106,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   const folder = createNodeSealedFolder(sealedPath);
   const sealing = { folder, cipher: nodeLeafCipher, blake3, createHasher: createBlake3Hasher };
   const stopped = new AbortController();
-  const firstContact = createFirstContact({ wait: nodeWait });
+  const firstContact = createFirstContact({ wait: systemWait });
   let network: Promise<Network> | undefined;
   let openedNetwork: Network | undefined;
   const { isRelay, relayBytes } = config.sync;
@@ -218,7 +218,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     ed25519,
     clock,
     random,
-    wait: nodeWait,
+    wait: systemWait,
     served,
     limits: config.sync.bytesPerSecond === undefined ? {} : { bytesPerSecond: config.sync.bytesPerSecond },
     count: () => undefined,
@@ -235,7 +235,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
         blake3,
         clock,
         random,
-        wait: nodeWait,
+        wait: systemWait,
         store,
         onListenWarning: (warning) => logger.warn('Sync listens elsewhere than it should.', { ...warning }),
       },
@@ -253,7 +253,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       spaces,
       transport,
       clock,
-      wait: nodeWait,
+      wait: systemWait,
       logger,
       openPlain,
       storePlain,
@@ -274,7 +274,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       blake3,
       random,
       clock,
-      wait: nodeWait,
+      wait: systemWait,
       logger,
       afterSession: ({ end }) => {
         if (end === 'complete') firstContact.end();
@@ -288,7 +288,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
         folder,
         book,
         clock,
-        wait: nodeWait,
+        wait: systemWait,
         logger,
         bytesMax: relayBytes,
         fetchSealed: segments.fetchSealed,
@@ -310,7 +310,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   /** Spaces follow the catalog as long as the node runs. */
   const stopListening = catalog.onCommit(() => {
     if (!network || stopped.signal.aborted) return;
-    gathering ??= nodeWait(GATHER_MS, { signal: stopped.signal })
+    gathering ??= systemWait(GATHER_MS, { signal: stopped.signal })
       .then(() => {
         gathering = undefined;
         return agree();
@@ -371,7 +371,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     blake3,
     network: requireNetwork,
     openNetwork: () => openedNetwork,
-    wait: nodeWait,
+    wait: systemWait,
     discovers: config.sync.discover,
     hold: firstContact,
     evict: async (asset, context) =>

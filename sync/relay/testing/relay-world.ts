@@ -16,7 +16,7 @@ import { deviceKeyOf, openLogStore } from '#sync/log/index.ts';
 import { ed25519 } from '#sync/log/testing/fixtures.ts';
 import { createMemoryMarker } from '#sync/log/testing/memory-marker.ts';
 import { createAgreementStore, startSegmentExchange, startSyncEngine } from '#sync/peers/index.ts';
-import { nodeWait } from '#sync/segments/adapters/node-wait.ts';
+import { systemWait } from '#core/platform/index.ts';
 import { createPledgeBook, recordSegment } from '#sync/segments/index.ts';
 import { blake3, cipher, createHasher } from '#sync/segments/testing/fixtures.ts';
 import { createMemorySealedFolder } from '#sync/segments/testing/memory-sealed-folder.ts';
@@ -26,7 +26,7 @@ import { realClock as clock, realRandom as random } from '#sync/transport/testin
 import { describeRelay, type DescribeRelayDeps } from '../describe-relay.ts';
 import { startRelay } from '../keep-segments.ts';
 
-export const newNetwork = () => createMemoryNetwork({ blake3, clock, random, wait: nodeWait });
+export const newNetwork = () => createMemoryNetwork({ blake3, clock, random, wait: systemWait });
 
 /** What the files of segments say of themselves, which have no form here. */
 const refs = new Map<SegmentHash, SegmentRef>();
@@ -98,7 +98,7 @@ export async function openWorldNode(
       spaces,
       transport,
       clock,
-      wait: nodeWait,
+      wait: systemWait,
       logger,
       openPlain,
       async storePlain(segment, pieces) {
@@ -122,7 +122,7 @@ export async function openWorldNode(
       blake3,
       random,
       clock,
-      wait: nodeWait,
+      wait: systemWait,
       logger,
       async afterSession() {
         await agree();
@@ -138,7 +138,7 @@ export async function openWorldNode(
             folder,
             book,
             clock,
-            wait: nodeWait,
+            wait: systemWait,
             logger,
             bytesMax: relayBytes,
             fetchSealed: segments.fetchSealed,

@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '#core/kernel/index.ts';
 import { createSegmentFetcher } from '../fetch-segments.ts';
-import type { FrameChannel, SealedFolder, Wait } from '../ports.ts';
+import type { Wait } from '#core/kernel/index.ts';
+import type { FrameChannel, SealedFolder } from '../ports.ts';
 import type { SealedName } from '../sealed-segment.ts';
 import type { FetchBudget, FetchEvent, SegmentFetcher } from '../segment-fetcher.ts';
 import { createServeGate } from '../serve-gate.ts';

@@ -3,7 +3,7 @@ import type { Clock, Random } from '#core/kernel/index.ts';
 import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import { createLibp2pTransport, type Libp2pConfig, type Libp2pDeps } from '../adapters/libp2p-transport.ts';
-import { nodeWait } from '../adapters/node-wait.ts';
+import { systemWait } from '#core/platform/index.ts';
 import type { Transport } from '../ports.ts';
 
 export const realClock: Clock = { now: Date.now, monotonic: () => performance.now() };
@@ -25,7 +25,7 @@ export const openLibp2p = (
       blake3,
       clock: realClock,
       random: realRandom,
-      wait: nodeWait,
+      wait: systemWait,
       store: openMemoryStore(),
       ...deps,
     },

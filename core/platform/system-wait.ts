@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Wait } from '../ports.ts';
+import type { Wait } from '#core/kernel/index.ts';
 
 /** Waits by a timer that does not keep the process alive. */
-export const nodeWait: Wait = async (milliseconds, { signal }) => {
+export const systemWait: Wait = async (milliseconds, { signal }) => {
   await setTimeout(milliseconds, undefined, { ref: false, ...(signal ? { signal } : {}) });
 };
