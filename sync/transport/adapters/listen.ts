@@ -5,7 +5,8 @@ import type { Carriers } from './create-node.ts';
 export interface ListenWarning {
   readonly address: string;
   readonly instead: string | undefined;
-  readonly cause: unknown;
+  /** In one line. */
+  readonly cause: string;
 }
 
 const PORT = /\/tcp\/(?!0\b)\d+/;
@@ -28,7 +29,13 @@ export async function listen(
               () => onFreePort,
               () => undefined,
             );
-      onWarning({ address, instead, cause });
+      onWarning({ address, instead, cause: describeCause(cause) });
     }
   }
+}
+
+/** The library puts its advice and a stack into the message; what happened stands behind the name of the address. */
+function describeCause(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return /Error: ([^\n]*)/.exec(message)?.[1] ?? message.split('\n')[0]!;
 }
