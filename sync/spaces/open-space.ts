@@ -146,6 +146,8 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   let keyring: { readonly access: AccessState; readonly keys: Keyring } | undefined;
   let own: SpaceLogs | undefined;
   let declared: readonly string[] | undefined;
+  /** The state of access after keys were signed without effect; until it changes, none are. */
+  let futileAt: string | undefined;
   let time: HybridTime = { wall: 0, counter: 0 };
 
   const readAccess = (): AccessState => (access ??= resolveAccess(deps, genesisId, control.values()));
@@ -259,8 +261,10 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   async function healKeys(isDue: (plan: KeyPlan | undefined) => boolean): Promise<boolean> {
     const plan = planKeys(readAccess(), key.publicKey);
     const keys = isDue(plan) && plan ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
-    if (!keys) return false;
-    await signControl([keys]);
+    if (!keys || toHex(readAccess().hash) === futileAt) return false;
+    const [id] = await signControl([keys]);
+    // What this device has seen of removals gives it no right that counts: signing again would change nothing.
+    if (readAccess().refused.has(id!)) futileAt = toHex(readAccess().hash);
     return true;
   }
 
