@@ -98,6 +98,11 @@ describe('an update of a document', () => {
     ['a name of two lines', structs({ ...entry, root: 'fields', key: 'name', text: 'a\nb' }), 'value'],
     ['a contract that is not canonical', structs({ ...entry, root: 'fields', key: 'contract', text: '{ }' }), 'value'],
     [
+      'a contract with a number that is too large',
+      structs({ ...entry, root: 'fields', key: 'contract', text: '{"a":1e400}' }),
+      'value',
+    ],
+    [
       'a contract as deep as it is long',
       structs({ ...entry, root: 'fields', key: 'contract', text: '['.repeat(60_000) }),
       'value',

@@ -25,13 +25,16 @@ export function decodeRecord<T>(schema: z.ZodType<T>, bytes: Uint8Array): { read
   if (bytes.length > RECORD_BYTES_MAX || jsonDepth(bytes) > RECORD_DEPTH_MAX) return 'record-size';
   let text: string;
   let json: unknown;
+  let canonical: Uint8Array;
   try {
     text = fromUtf8(bytes);
     json = JSON.parse(text);
+    // There is no way to write a number that was too large to be read.
+    canonical = canonicalJson(json);
   } catch {
     return 'record-malformed';
   }
-  if (HALF_A_CHARACTER.test(text) || !equalBytes(canonicalJson(json), bytes)) return 'record-malformed';
+  if (HALF_A_CHARACTER.test(text) || !equalBytes(canonical, bytes)) return 'record-malformed';
   const parsed = schema.safeParse(json);
   return parsed.success ? { record: parsed.data } : 'record-invalid';
 }

@@ -131,7 +131,9 @@ function isBase64(text: string): boolean {
   }
 }
 
+/** Undefined also for what is no base64: one fault of a record does not keep the others from being looked for. */
 function sealedOf(text: string) {
+  if (!isBase64(text)) return undefined;
   try {
     return decodeSealedSegment(sealedBytes(text));
   } catch (error) {

@@ -16,6 +16,7 @@ export type CountedEvent =
   | 'stream-reset'
   | 'stream-idle'
   | 'stream-half-open'
+  | 'stream-overrun'
   | 'handler-failed'
   | 'frame-too-long'
   | 'frame-length-malformed'

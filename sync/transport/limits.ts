@@ -12,6 +12,12 @@ export const STREAM_READ_AHEAD_BYTES = 256 * 2 ** 10;
  */
 export const STREAM_WINDOW_BYTES = 2 ** 20;
 
+/**
+ * Bytes that are thrown away of a stream that this side has closed. An honest peer hears of the end one way of the line later
+ * and stops; what it had sent by then fits into a few windows.
+ */
+export const STREAM_DISCARDED_BYTES_MAX = 4 * STREAM_WINDOW_BYTES;
+
 /** Lines to all peers together: more than a cooperative has devices, few enough for the files a process may open. */
 export const LINES_MAX = 300;
 

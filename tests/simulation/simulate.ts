@@ -1,10 +1,11 @@
-// `npm run simulate -- --seeds 2000 --nodes 8 [--from 1] [--loss 0.3] [--signed]` runs so many federations and prints
-// the seeds that fail, and how long the nodes took to agree. `--loss` breaks lines also after the partitions; `--signed`
-// takes real logs with signatures, which are slower.
+// `npm run simulate -- --seeds 2000 --nodes 8 [--from 1] [--loss 0.3] [--signed] [--whole]` runs so many federations and
+// prints the seeds that fail, and how long the nodes took to agree. `--loss` breaks lines also after the partitions;
+// `--signed` takes real logs with signatures, which are slower; `--whole` takes nodes with all their layers.
 import { parseArgs } from 'node:util';
 import { CALL_INTERVAL_SECONDS, simulateFederation } from './federation.ts';
 import { createMemoryDevice } from './memory-device.ts';
 import { createSignedDevice } from './signed-device.ts';
+import { simulateWholeFederation } from './whole/whole-federation.ts';
 
 const TROUBLED_ROUNDS = 20;
 
@@ -15,24 +16,38 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     loss: { type: 'string', default: '0' },
     signed: { type: 'boolean', default: false },
+    whole: { type: 'boolean', default: false },
   },
 });
 const [seeds, nodeCount, from] = [Number(values.seeds), Number(values.nodes), Number(values.from)];
 const lossWhileHealing = Number(values.loss);
 const createDevice = values.signed ? createSignedDevice : createMemoryDevice;
+
+async function simulate(seed: number): Promise<Readonly<Record<string, number>> & { readonly seconds: number }> {
+  if (values.whole) {
+    const { healingSeconds: seconds, ...figures } = await simulateWholeFederation(seed, {
+      nodeCount,
+      troubledRounds: TROUBLED_ROUNDS,
+    });
+    return { ...figures, seconds };
+  }
+  const figures = await simulateFederation(seed, {
+    nodeCount,
+    troubledRounds: TROUBLED_ROUNDS,
+    lossWhileHealing,
+    createDevice,
+  });
+  return { ...figures, seconds: figures.healingRounds * CALL_INTERVAL_SECONDS };
+}
+
 const seconds: number[] = [];
 const totals: Record<string, number> = {};
 let failed = 0;
 const start = performance.now();
 for (let seed = from; seed < from + seeds; seed++) {
   try {
-    const figures = await simulateFederation(seed, {
-      nodeCount,
-      troubledRounds: TROUBLED_ROUNDS,
-      lossWhileHealing,
-      createDevice,
-    });
-    seconds.push(figures.healingRounds * CALL_INTERVAL_SECONDS);
+    const { seconds: healing, ...figures } = await simulate(seed);
+    seconds.push(healing);
     for (const [what, count] of Object.entries(figures)) totals[what] = (totals[what] ?? 0) + count;
   } catch (error) {
     failed += 1;

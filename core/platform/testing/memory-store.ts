@@ -19,6 +19,8 @@ export interface MemoryStore extends KeyValueStore {
 export function openMemoryStore(): MemoryStore {
   let durable = new Map<string, Uint8Array>();
   let live = new Map<string, Uint8Array>();
+  /** Of `live`, in order. */
+  let keys: string[] = [];
   let unsynced: (readonly Write[])[] = [];
   let failure: 'DISK_FULL' | 'IO_FAILED' | undefined;
   let open = true;
@@ -39,7 +41,7 @@ export function openMemoryStore(): MemoryStore {
     async *entries(range: KeyRange, { signal }: AbortOptions = {}) {
       throwIfAborted(signal);
       assertOpen();
-      for (const [key, value] of select(live, range)) {
+      for (const [key, value] of select(keys, live, range)) {
         throwIfAborted(signal);
         assertOpen();
         yield [key, value.slice()] as const;
@@ -55,7 +57,10 @@ export function openMemoryStore(): MemoryStore {
       const writes = commit.writes.map((write) =>
         write.kind === 'put' ? { ...write, value: write.value.slice() } : write,
       );
-      apply(live, writes);
+      for (const write of writes) {
+        if (live.has(write.key) !== (write.kind === 'put')) toggle(keys, write.key);
+        apply(live, [write]);
+      }
       unsynced.push(writes);
       if (!sync) return;
       for (const earlier of unsynced) apply(durable, earlier);
@@ -68,6 +73,7 @@ export function openMemoryStore(): MemoryStore {
       for (const kept of unsynced.slice(0, keptCommits)) apply(durable, kept);
       unsynced = [];
       live = new Map(durable);
+      keys = [...live.keys()].sort(compareKeys);
       durable = new Map(durable);
       failure = undefined;
       open = true;
@@ -88,12 +94,32 @@ function apply(target: Map<string, Uint8Array>, writes: readonly Write[]): void 
   }
 }
 
-function select(entries: ReadonlyMap<string, Uint8Array>, range: KeyRange): (readonly [string, Uint8Array])[] {
-  const selected = [...entries]
-    .filter(([key]) => compareKeys(key, range.gte) >= 0 && compareKeys(key, range.lt) < 0)
-    .sort(([left], [right]) => compareKeys(left, right));
+function select(
+  keys: readonly string[],
+  entries: ReadonlyMap<string, Uint8Array>,
+  range: KeyRange,
+): (readonly [string, Uint8Array])[] {
+  const selected = keys.slice(placeOf(keys, range.gte), placeOf(keys, range.lt));
   if (range.reverse) selected.reverse();
-  return range.limit === undefined ? selected : selected.slice(0, range.limit);
+  return selected.slice(0, range.limit).map((key) => [key, entries.get(key)!]);
+}
+
+/** Adds a key in its place, or takes it away. */
+function toggle(keys: string[], key: string): void {
+  const place = placeOf(keys, key);
+  if (keys[place] === key) keys.splice(place, 1);
+  else keys.splice(place, 0, key);
+}
+
+/** How many keys are less. */
+function placeOf(keys: readonly string[], key: string): number {
+  let [low, high] = [0, keys.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareKeys(keys[middle]!, key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Byte order of UTF-8, which differs from the order of JavaScript strings beyond U+FFFF. */

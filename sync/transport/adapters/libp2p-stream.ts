@@ -4,6 +4,7 @@ import type { ByteCounts, CountedEvent } from '../counters.ts';
 import { encodeFrame, FrameDecoder, FrameError } from '../frame-codec.ts';
 import {
   STREAM_CLOSE_MILLISECONDS,
+  STREAM_DISCARDED_BYTES_MAX,
   STREAM_HALF_OPEN_MILLISECONDS,
   STREAM_IDLE_MILLISECONDS,
   STREAM_READ_AHEAD_BYTES,
@@ -33,6 +34,7 @@ export class Libp2pStream implements PeerStream {
   readonly #inOrder = createMutex();
   readonly #pieces: Uint8Array[] = [];
   #waitingBytes = 0;
+  #discardedBytes = 0;
   #isResuming = false;
   #closing: Promise<void> | undefined;
   #isFinished = false;
@@ -149,11 +151,17 @@ export class Libp2pStream implements PeerStream {
   }
 
   #take(piece: Uint8Array): void {
-    if (this.#closing) return;
+    if (this.#closing) return this.#discard(piece);
     this.#pieces.push(piece);
     this.#waitingBytes += piece.length;
     if (!this.#isResuming) this.#pauseIfAhead();
     this.#change();
+  }
+
+  /** What was under way when this side closed goes; a peer that does not stop then is cut off. */
+  #discard(piece: Uint8Array): void {
+    this.#discardedBytes += piece.length;
+    if (this.#discardedBytes > STREAM_DISCARDED_BYTES_MAX && !this.isOver) this.#breakOff('stream-overrun');
   }
 
   #pauseIfAhead(): void {

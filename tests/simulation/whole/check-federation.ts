@@ -1,0 +1,226 @@
+import { type AssetId, isGranaryError, toHex } from '#core/kernel/index.ts';
+import {
+  type AccessState,
+  type ControlOperation,
+  decodeRevokeRecord,
+  includesLevel,
+  resolveAccess,
+  REVOKE_SCHEMA,
+} from '#sync/access/index.ts';
+import { orInvalid, type SignedOperation, splitOperation } from '#sync/log/index.ts';
+import { toControlOperation } from '#sync/spaces/control-operation.ts';
+import type { OpenSpace } from '#sync/spaces/index.ts';
+import { readSharedAssets } from '#sync/spaces/shared-asset.ts';
+import { blake3, ed25519, type SyncStack } from './sync-stack.ts';
+import type { WholeNode } from './whole-node.ts';
+
+/** What must be true in the end. Devices whose word may have been lost or taken back are in `dropped`. */
+export interface Expectations {
+  /** The last description of assets that only their maker describes; without a text when it may or may not be stored. */
+  readonly descriptions: Map<
+    AssetId,
+    { readonly device: string; readonly node: WholeNode; readonly text: string | undefined }
+  >;
+  readonly removed: Map<AssetId, { readonly device: string; readonly node: WholeNode }>;
+  readonly dropped: Set<string>;
+}
+
+interface Site {
+  readonly node: WholeNode;
+  readonly stack: SyncStack;
+  readonly space: OpenSpace;
+}
+
+async function sitesOf(nodes: readonly WholeNode[], spaceName: string): Promise<Site[]> {
+  const sites: Site[] = [];
+  for (const node of nodes) {
+    const stack = node.stack!;
+    try {
+      sites.push({ node, stack, space: await stack.spaces.find(spaceName) });
+    } catch (error) {
+      if (!isGranaryError(error, 'SPACE_NOT_FOUND')) throw error;
+    }
+  }
+  return sites;
+}
+
+/** What all control operations that any node has amount to. */
+async function wholeAccess(sites: readonly Site[]): Promise<AccessState> {
+  const control = new Map<string, ControlOperation>();
+  for (const { space } of sites) {
+    for await (const operation of space.store.controlOperations()) {
+      const statement = toControlOperation(space.record.space, operation);
+      if (statement) control.set(toHex(operation.id), statement);
+    }
+  }
+  return resolveAccess({ blake3, ed25519 }, sites[0]!.space.genesisId, control.values());
+}
+
+/** Nodes that are members, whatever they know themselves. */
+async function membersOf(nodes: readonly WholeNode[], spaceName: string) {
+  const sites = await sitesOf(nodes, spaceName);
+  const access = await wholeAccess(sites);
+  const members = sites.filter(({ stack }) => access.levelNow(stack.key.publicKey) !== null);
+  const readers = members.filter(({ stack }) => includesLevel(access.levelNow(stack.key.publicKey), 'read'));
+  return { access, members, readers };
+}
+
+/** Why the members do not agree; undefined when they do. */
+export async function findDisagreement(nodes: readonly WholeNode[], spaceName: string): Promise<string | undefined> {
+  const { members, readers } = await membersOf(nodes, spaceName);
+  const roots = members.map(({ node, space }) => [node.name, toHex(space.view.root)] as const);
+  const rootDiffers = differing(roots);
+  if (rootDiffers) return `roots differ: ${rootDiffers}`;
+  const rightsDiffer = differing(members.map(({ node, space }) => [node.name, toHex(space.access.hash)] as const));
+  if (rightsDiffer) return `rights differ: ${rightsDiffer}`;
+  const hashes: (readonly [string, string])[] = [];
+  for (const { node, stack } of readers) {
+    const { projectionHash, waiting } = await stack.spaces.describeSpace(spaceName);
+    hashes.push([node.name, `${projectionHash.slice(0, 8)} waits for ${JSON.stringify(waiting)}`]);
+  }
+  const hashDiffers = differing(hashes);
+  if (hashDiffers) return `projections differ: ${hashDiffers}`;
+  const forked = await forkedDevices(readers[0]!);
+  const compared = readers.filter(({ stack }) => !forked.has(stack.device));
+  const pictures = await Promise.all(
+    compared.map(async ({ node, stack }) => [node.name, await pictureOf(stack)] as const),
+  );
+  for (const id of new Set(pictures.flatMap(([, picture]) => picture.map((asset) => asset.id)))) {
+    const shown = pictures.map(
+      ([name, assets]) => [name, JSON.stringify(assets.find((asset) => asset.id === id))] as const,
+    );
+    const assetDiffers = differing(shown);
+    if (assetDiffers) return `catalogs differ: ${assetDiffers}\n${readers.map(whyNot).join('\n')}`;
+  }
+  return undefined;
+}
+
+/** Devices one of whose logs ended in a fork: their catalogs show as theirs what the fork has taken back. */
+async function forkedDevices({ space }: Site): Promise<Set<string>> {
+  const forked = new Set<string>();
+  for await (const tip of space.store.tips()) if (tip.forkSeq !== undefined) forked.add(toHex(tip.author));
+  return forked;
+}
+
+/** What keeps a node from agreeing, as it says itself. */
+function whyNot({ node, stack, space }: Site): string {
+  const report = stack.spaces.reports().get(space.record.space);
+  const refused = [...(report?.refusedAssets ?? [])].map(([asset, reason]) => `${asset}: ${reason}`);
+  const waiting = [...(report?.projection.waiting ?? [])].map(([reason, count]) => `${count} wait for ${reason}`);
+  return `  ${node.name} says: ${[...refused, report?.publishFault ?? '', ...waiting].join(' ')}`;
+}
+
+function differing(values: readonly (readonly [string, string | undefined])[]): string | undefined {
+  if (new Set(values.map(([, value]) => value)).size <= 1) return undefined;
+  return values.map(([name, value]) => `${name}: ${value}`).join('\n  ');
+}
+
+/** What the catalog shows of the assets of spaces. */
+async function pictureOf({ catalog, deps }: SyncStack) {
+  const shared = new Set((await readSharedAssets(deps.store)).map(({ asset }) => asset));
+  const { assets } = await catalog.listAssets();
+  const shown = await Promise.all(
+    assets
+      .filter(({ id, origin }) => origin && shared.has(id))
+      .map(async ({ id, origin, description, tags, assetType, version }) => ({
+        id,
+        name: origin!.name,
+        description,
+        tags,
+        assetType,
+        head: origin!.head?.operationId,
+        segments: version === 0 ? [] : (await catalog.getManifest(id, version)).map((segment) => segment.id),
+      })),
+  );
+  return shown.toSorted((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+/** Throws when something is there that should not be, or lacks; returns what there is. */
+export async function checkFederation(
+  nodes: readonly WholeNode[],
+  spaceName: string,
+  expected: Expectations,
+  rogueText: string,
+): Promise<{ operations: number; forks: number }> {
+  const { access, members, readers } = await membersOf(nodes, spaceName);
+  if (readers.length === 0) throw new Error('nobody is left');
+  const forked = await forkedDevices(readers[0]!);
+  const reference = readers.find(({ stack }) => !forked.has(stack.device)) ?? readers[0]!;
+  const isTrusted = (device: string) => {
+    const level = access.members.get(device)?.level ?? null;
+    return includesLevel(level, 'write') && !expected.dropped.has(device) && !forked.has(device);
+  };
+  const picture = await pictureOf(reference.stack);
+  const shown = new Map(picture.map((asset) => [asset.id, asset]));
+  if (JSON.stringify(picture).includes(rogueText)) throw new Error('what was written without right shows');
+  const authorised = await authorisedMarks(reference, access);
+  // Descriptions are told by what differs from the one before.
+  const whole = picture.map(({ name, tags }) => ({ name, tags }));
+  for (const mark of JSON.stringify(whole).match(/m\d+\./g) ?? []) {
+    if (!authorised.has(mark)) throw new Error(`${mark} shows, and no operation that counts says it`);
+  }
+  for (const [asset, { device, node }] of expected.removed) {
+    if (isTrusted(device) && shown.has(asset)) throw new Error(`${asset}, removed by ${node.name}, is back`);
+  }
+  for (const [asset, { device, node, text }] of expected.descriptions) {
+    if (!isTrusted(device) || text === undefined || expected.removed.has(asset)) continue;
+    const is = shown.get(asset);
+    if (!is) throw new Error(`${asset} of ${node.name} is lost`);
+    if (is.description !== text) throw new Error(`${asset} of ${node.name} says ${is.description} instead of ${text}`);
+  }
+  await checkOperations(members, isTrusted);
+  let [operations, forks] = [0, 0];
+  for await (const tip of reference.space.store.tips()) {
+    operations += tip.seq + 1;
+    if (tip.forkSeq !== undefined) forks += 1;
+  }
+  return { operations, forks };
+}
+
+/** Texts that operations of writers say, not counting what lies behind the frontier of a removal. */
+async function authorisedMarks({ space }: Site, access: AccessState): Promise<Set<string>> {
+  const frontiers = new Map<string, Map<string, number>[]>();
+  for await (const operation of space.store.controlOperations()) {
+    const statement = toControlOperation(space.record.space, operation);
+    if (statement?.schema !== REVOKE_SCHEMA || access.refused.has(toHex(operation.id))) continue;
+    const { device, frontier } = decodeRevokeRecord(statement.content);
+    const seqs = new Map(frontier.map(({ logId, seq }) => [toHex(logId), seq]));
+    frontiers.set(toHex(device), [...(frontiers.get(toHex(device)) ?? []), seqs]);
+  }
+  const isBehind = ({ header: { publicKey, extensions, seq } }: SignedOperation) =>
+    (frontiers.get(toHex(publicKey)) ?? []).some((seqs) => seq > (seqs.get(toHex(extensions!.logId)) ?? -1));
+  const marks = new Set<string>();
+  for (const { author, logId } of space.store.logs('data')) {
+    for await (const bytes of space.store.operationsFrom(author, logId, 0)) {
+      const operation = splitOperation({ blake3 }, bytes);
+      const { seq, backlink } = operation.header;
+      if (isBehind(operation) || !operation.body) continue;
+      const { body } = operation;
+      const opened = orInvalid(() => ({ plain: space.open({ author, logId, seq, backlink }, body) }));
+      const plain = opened?.plain;
+      if (!(plain instanceof Uint8Array)) continue;
+      for (const mark of Buffer.from(plain)
+        .toString('latin1')
+        .match(/m\d+\./g) ?? [])
+        marks.add(mark);
+    }
+  }
+  return marks;
+}
+
+/** What devices that may write signed is on the disk of every member. */
+async function checkOperations(members: readonly Site[], isTrusted: (device: string) => boolean): Promise<void> {
+  for (const { stack, node, space } of members) {
+    if (!isTrusted(stack.device)) continue;
+    const own = space.store.logs().filter(({ author }) => toHex(author) === stack.device);
+    for (const { author, logId } of own) {
+      const mine = await stack.logs.tip(author, logId);
+      if (!mine?.tip) continue;
+      for (const other of members) {
+        const theirs = await other.stack.logs.tip(author, logId);
+        if (theirs?.frozenFrom !== undefined || (theirs?.tip && theirs.tip.seq >= mine.tip.seq)) continue;
+        throw new Error(`${other.node.name} has not all that ${node.name} signed`);
+      }
+    }
+  }
+}

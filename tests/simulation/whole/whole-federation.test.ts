@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { simulateWholeFederation } from './whole-federation.ts';
+
+const SEEDS = [1, 3, 4, 6, 7];
+
+test(`${SEEDS.length} federations of whole nodes show the same, and nothing that nobody had the right to say`, async () => {
+  const totals: Record<string, number> = {};
+  for (const seed of SEEDS) {
+    const figures = await simulateWholeFederation(seed, { nodeCount: 5, troubledRounds: 12 });
+    for (const [what, count] of Object.entries(figures)) totals[what] = (totals[what] ?? 0) + count;
+  }
+  console.log(`${SEEDS.length} federations of whole nodes: ${JSON.stringify(totals)}`);
+  // A simulation in which nothing fails proves nothing.
+  for (const trouble of ['refused', 'removals', 'rogues', 'crashes', 'restores', 'away'])
+    expect(totals[trouble], trouble).toBeGreaterThan(0);
+});
+
+test('a seed says the same every time', async () => {
+  const options = { nodeCount: 4, troubledRounds: 4 };
+  const steps = async () => {
+    const lines: string[] = [];
+    await simulateWholeFederation(1, options, (line) => lines.push(line));
+    return lines;
+  };
+  expect(await steps()).toEqual(await steps());
+});
