@@ -51,6 +51,8 @@ const configSchema = z.strictObject({
       /** Says on the local network that this device is there, once it is in a space, and hears others. */
       discover: z.boolean().default(true),
       /** Multiaddrs of relays to be reached through, each with the id of its peer. */
+      /** File with the key of a private network, absolute or relative to the home: devices without it get no line. */
+      networkKeyFile: z.string().min(1).optional(),
       relays: z.array(z.string().startsWith('/', 'must be a multiaddr')).default([]),
       /** Is a relay for others: passes their lines on, and stores and forwards for the spaces that it may not read. */
       isRelay: z.boolean().default(false),

@@ -60,6 +60,7 @@ import type { TemporaryFolder } from '../temporary-folder.ts';
 import { createBundles } from './bundles.ts';
 import { diagnoseSync } from './diagnose-sync.ts';
 import { createIncarnationMarker } from './incarnation-marker.ts';
+import { readNetworkKey } from './read-network-key.ts';
 
 /** Changes that come within this time are told and applied together. Milliseconds. */
 const GATHER_MS = 50;
@@ -227,7 +228,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   async function openNetwork(): Promise<Network> {
     await spaces.opened();
     await makeFolder();
-    const { listen, discover, relays, bytesPerSecond } = config.sync;
+    const { listen, discover, relays, bytesPerSecond, networkKeyFile } = config.sync;
+    const networkKey = networkKeyFile === undefined ? undefined : await readNetworkKey(files, home, networkKeyFile);
     const { createLibp2pTransport } = await loadTransport();
     const transport = await createLibp2pTransport(
       {
@@ -239,7 +241,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
         store,
         onListenWarning: (warning) => logger.warn('Sync listens elsewhere than it should.', { ...warning }),
       },
-      { listen, discovers: discover, relays, isRelay },
+      { listen, discovers: discover, relays, isRelay, ...(networkKey && { networkKey }) },
     );
     transport.handle(
       JOIN_PROTOCOL,
