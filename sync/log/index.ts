@@ -16,7 +16,7 @@ export {
 } from './ingest-operation.ts';
 export * from './local-log.ts';
 export * from './log-registration.ts';
-export type { LogName, LogTip } from './log-keys.ts';
+export { type LogName, logPath, type LogTip } from './log-keys.ts';
 export { encodeRootInput, type LogHead, type LogState, operationCount } from './log-state.ts';
 export * from './log-store.ts';
 export * from './operation.ts';

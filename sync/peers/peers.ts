@@ -23,7 +23,7 @@ import {
 import { type Blake3, keyFingerprint, type LogStore, type SigningKey } from '#sync/log/index.ts';
 import type { SessionReport } from '#sync/reconcile/index.ts';
 import type { Wait } from '#core/kernel/index.ts';
-import type { SigningHold, Spaces } from '#sync/spaces/index.ts';
+import { matchDevices, type SigningHold, type Spaces } from '#sync/spaces/index.ts';
 import type { Transport } from '#sync/transport/index.ts';
 import { putInvite } from './invites.ts';
 import type {
@@ -261,12 +261,9 @@ export function createPeers(deps: PeersDeps): Peers {
   }
 
   function findPeer(known: readonly { readonly device: string; readonly name: string }[], wanted: string) {
-    const start = wanted.toLowerCase();
-    const byKey = known.filter(
-      ({ device }) => device.startsWith(start) || keyFingerprint(blake3, fromHex(device)).startsWith(start),
-    );
-    const found = byKey.length > 0 ? byKey : known.filter(({ name }) => name === wanted);
-    if (found.length === 1) return found[0]!;
+    const devices = known.map(({ device, name }) => ({ device: fromHex(device), name }));
+    const [found, ...others] = matchDevices(blake3, devices, wanted);
+    if (found && others.length === 0) return { device: toHex(found.device), name: found.name };
     throw new GranaryError(
       'DEVICE_NOT_FOUND',
       `No space of this node has exactly one device ${JSON.stringify(wanted)}.`,

@@ -1,9 +1,16 @@
-import { toHex, type Uuid } from '#core/kernel/index.ts';
+import type { Uuid } from '#core/kernel/index.ts';
 import type { ControlOperation } from '#sync/access/index.ts';
-import { decodeEnvelope, type Envelope, type LogName, orInvalid, type SignedOperation } from '#sync/log/index.ts';
+import {
+  decodeEnvelope,
+  type Envelope,
+  type LogName,
+  logPath,
+  orInvalid,
+  type SignedOperation,
+} from '#sync/log/index.ts';
 
 /** Names a log in keys: author and log id in hexadecimal digits. */
-export const logPathOf = ({ author, logId }: LogName): string => `${toHex(author)}/${toHex(logId)}`;
+export const logPathOf = ({ author, logId }: LogName): string => logPath(author, logId);
 
 /** What a body says; undefined when it is no envelope of this space. */
 export function readEnvelope(body: Uint8Array, space: Uuid): Envelope | undefined {

@@ -3,6 +3,7 @@ export { carriedUntil, isCarried } from './carry-space.ts';
 export type { JoinedSpace } from './join-space.ts';
 export type { OpenSpace } from './open-space.ts';
 export * from './operations.ts';
+export { matchDevices } from './members.ts';
 export { previewSpace, type SpacePreview } from './preview-space.ts';
 export { type KnownSeal, readSeal, readSealOf } from './sealed-index.ts';
 export type { SigningHold } from './publish-changes.ts';

@@ -22,14 +22,23 @@ export interface NewMember {
   readonly name: string;
 }
 
+/** The devices that a person may mean: those whose key or fingerprint begins so, else those of the name. */
+export function matchDevices<Device extends { readonly device: Uint8Array; readonly name: string }>(
+  blake3: Blake3,
+  devices: Iterable<Device>,
+  wanted: string,
+): Device[] {
+  const start = wanted.toLowerCase();
+  const all = [...devices];
+  const byKey = all.filter(
+    ({ device }) => toHex(device).startsWith(start) || keyFingerprint(blake3, device).startsWith(start),
+  );
+  return byKey.length > 0 ? byKey : all.filter(({ name }) => name === wanted);
+}
+
 /** A member by its name, key, fingerprint, or the start of one. Errors: `DEVICE_NOT_FOUND`. */
 export function findMember(blake3: Blake3, { access, record }: OpenSpace, device: string): Member {
-  const wanted = device.toLowerCase();
-  const members = [...access.members.values()];
-  const byKey = members.filter(
-    (member) => toHex(member.device).startsWith(wanted) || keyFingerprint(blake3, member.device).startsWith(wanted),
-  );
-  const found = byKey.length > 0 ? byKey : members.filter(({ name }) => name === device);
+  const found = matchDevices(blake3, access.members.values(), device);
   if (found.length === 1) return found[0]!;
   const problem = found.length === 0 ? 'has no device' : 'has several devices';
   throw new GranaryError(

@@ -20,6 +20,7 @@ import {
   type LogHead,
   type LogKind,
   type LogName,
+  logPath,
   type LogStore,
   operationCount,
   registeredLog,
@@ -83,8 +84,6 @@ interface HeldLog extends LogName {
   readonly registers: Map<number, Uint8Array>;
 }
 
-const pathOf = (author: Uint8Array, logId: Uint8Array): string => `${toHex(author)}/${toHex(logId)}`;
-
 /** Opens the index of one space and brings it up to date. Errors: `STORE_DAMAGED`, those of the store. */
 export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise<SpaceIndex> {
   const { store, logs, blake3 } = deps;
@@ -102,7 +101,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
   let arrivalStored = arrival;
 
   const registrationKey = ({ author, logId }: LogName, seq: number): string =>
-    `${registrations}${pathOf(author, logId)}/${String(seq).padStart(SEQ_DIGITS, '0')}`;
+    `${registrations}${logPath(author, logId)}/${String(seq).padStart(SEQ_DIGITS, '0')}`;
 
   function count(author: Uint8Array, logCount: number, byteCount: number): void {
     const key = toHex(author);
@@ -115,7 +114,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
   }
 
   function hold(name: LogName, kind: LogKind): HeldLog {
-    const path = pathOf(name.author, name.logId);
+    const path = logPath(name.author, name.logId);
     const known = held.get(path);
     if (known) return known;
     const { author, logId } = name;
@@ -135,7 +134,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     if (log.registrationCount > 0 || log.isForkedAtStart) return;
     setHead(log, undefined);
     count(log.author, -1, 0);
-    held.delete(pathOf(log.author, log.logId));
+    held.delete(logPath(log.author, log.logId));
   }
 
   /** `logId` is the log itself where a control log registers itself. */
@@ -159,7 +158,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
       hold({ author: fromHex(author), logId: fromHex(logId) }, 'data').isForkedAtStart = true;
     }
     for await (const head of logs.tips()) {
-      const log = held.get(pathOf(head.author, head.logId));
+      const log = held.get(logPath(head.author, head.logId));
       if (log) setHead(log, head);
     }
   }
@@ -177,12 +176,12 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
       if (seq < seqEnd) continue;
       control.registers.delete(seq);
       commit.delete(registrationKey(control, seq));
-      const log = held.get(pathOf(control.author, logId));
+      const log = held.get(logPath(control.author, logId));
       if (!log) continue;
       log.registrationCount -= 1;
       if (log === control) continue;
       letGo(log);
-      moved.set(pathOf(log.author, log.logId), { name: log, arrival: last });
+      moved.set(logPath(log.author, log.logId), { name: log, arrival: last });
     }
   }
 
@@ -199,7 +198,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
       commit.put(registrationKey(log, seq), registered.logId);
       if (target === log || target.head) continue;
       setHead(target, await logs.tip(target.author, target.logId));
-      if (target.head) moved.set(pathOf(target.author, target.logId), { name: target, arrival: last });
+      if (target.head) moved.set(logPath(target.author, target.logId), { name: target, arrival: last });
     }
     return control;
   }
@@ -209,7 +208,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     if (last === arrival) return;
     const changed = new Map<string, Arrival>();
     for await (const each of logs.arrivalsAfter(arrival)) {
-      const path = pathOf(each.author, each.logId);
+      const path = logPath(each.author, each.logId);
       const before = changed.get(path);
       if (!before || each.seq < before.seq) changed.set(path, each);
     }
@@ -246,7 +245,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
   async function* arrivalsAfter(after: number): ReturnType<SpaceIndex['arrivalsAfter']> {
     for await (const each of logs.arrivalsAfter(after)) {
       if (each.arrival > arrival) break;
-      if (held.has(pathOf(each.author, each.logId))) yield each;
+      if (held.has(logPath(each.author, each.logId))) yield each;
     }
     for (const { name, arrival: movedAt } of moved.values()) {
       if (movedAt > after) yield { author: name.author, logId: name.logId, seq: 0 };
@@ -254,7 +253,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
   }
 
   async function holdForked(name: LogName): Promise<void> {
-    const path = pathOf(name.author, name.logId);
+    const path = logPath(name.author, name.logId);
     await store.write(new Commit().put(forks + path, new Uint8Array()), { sync: false });
     const log = hold(name, 'data');
     log.isForkedAtStart = true;
@@ -268,7 +267,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
       return arrival;
     },
     use: total,
-    get: (author, logId) => held.get(pathOf(author, logId)),
+    get: (author, logId) => held.get(logPath(author, logId)),
     all: () => held.values(),
     useOf: (author) => devices.get(toHex(author)) ?? { logCount: 0, byteCount: 0 },
     follow,
