@@ -22,9 +22,16 @@ export async function readReplicas(
   space: Uuid,
   assets: readonly Uuid[],
 ): Promise<(AssetReplica | undefined)[]> {
-  const found = await store.getMany(assets.map((asset) => replicaKey(space, asset)));
+  const found = await readStoredReplicas(store, space, assets);
   return found.map((bytes) => bytes && decodeAssetReplica({ blake3 }, bytes));
 }
+
+/** The same, as they are stored. */
+export const readStoredReplicas = (
+  store: KeyValueStore,
+  space: Uuid,
+  assets: readonly Uuid[],
+): Promise<(Uint8Array | undefined)[]> => store.getMany(assets.map((asset) => replicaKey(space, asset)));
 
 /** Stores a replica, and marks it for the catalog. */
 export const putReplica = (
@@ -33,10 +40,11 @@ export const putReplica = (
   space: Uuid,
   asset: Uuid,
   replica: AssetReplica,
-): Commit =>
-  commit
-    .put(replicaKey(space, asset), encodeAssetReplica({ blake3 }, replica))
-    .put(dirtyKey(space, asset), new Uint8Array());
+): Commit => putStoredReplica(commit, space, asset, encodeAssetReplica({ blake3 }, replica));
+
+/** The same of one that is encoded. */
+export const putStoredReplica = (commit: Commit, space: Uuid, asset: Uuid, replica: Uint8Array): Commit =>
+  commit.put(replicaKey(space, asset), replica).put(dirtyKey(space, asset), new Uint8Array());
 
 /** The assets whose replicas the catalog has not taken in yet, in order, behind `after`. */
 export async function readDirtyAssets(
