@@ -6,10 +6,12 @@ import type { Uuid } from '#core/kernel/index.ts';
 import type { AccessState, ControlOperation } from '#sync/access/index.ts';
 import {
   type AssetOperation,
+  type AssetProjection,
   decodeAssetReplica,
   type DocumentDeps,
   encodeAssetReplica,
   foldAsset,
+  projectAsset,
 } from '#sync/documents/index.ts';
 import type { LogName, OperationPlace } from '#sync/log/index.ts';
 import type { KnownAnnouncement } from './announced-segments.ts';
@@ -57,6 +59,8 @@ export interface FoldedAsset {
   readonly asset: Uuid;
   /** Its replica, encoded. */
   readonly replica: Uint8Array;
+  /** What it says. */
+  readonly projection: AssetProjection;
   readonly mustRebuild: boolean;
 }
 
@@ -75,11 +79,7 @@ export interface ReplicaExchange {
 }
 
 /** Folds batches of a space. Errors: `STORE_DAMAGED`, those of `exchange`. */
-export type FoldOperations = (
-  judge: Judge,
-  pieces: readonly LogPiece[],
-  exchange: ReplicaExchange,
-) => Promise<Folded>;
+export type FoldOperations = (judge: Judge, pieces: readonly LogPiece[], exchange: ReplicaExchange) => Promise<Folded>;
 
 export interface FoldDeps extends DocumentDeps {
   /** Lets others run between two pieces of work. */
@@ -108,7 +108,8 @@ export const foldHere =
         const result = foldAsset(deps, known, byAsset.get(asset)!);
         // What was refused for want of room may come again.
         for (const { reason } of result.refused) if (reason !== 'waiting-full') addTo(refused, reason, 1);
-        return { asset, replica: encodeAssetReplica(deps, result.state), mustRebuild: result.mustRebuild };
+        const { state, mustRebuild } = result;
+        return { asset, replica: encodeAssetReplica(deps, state), projection: projectAsset(deps, state), mustRebuild };
       });
       exchange.take(folded);
       from = end;

@@ -11,6 +11,7 @@ import { putAnnounced } from './announced-segments.ts';
 import { type AppliedLog, putAppliedLog, readAppliedLogs } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
 import { type FoldDeps, foldHere, type FoldOperations, type Judge, type LogPiece } from './fold-operations.ts';
+import type { FreshProjection, FreshProjections } from './fresh-projections.ts';
 import type { OpenSpace } from './open-space.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import { markRefolds, refoldAssets } from './refold-assets.ts';
@@ -33,6 +34,7 @@ export interface ProjectDeps extends FoldDeps {
   readonly logs: LogStore;
   /** Folds on another thread; absent where there is none. */
   readonly foldAside?: FoldOperations | undefined;
+  readonly fresh: FreshProjections;
 }
 
 export interface ProjectionReport {
@@ -232,7 +234,7 @@ function openBatch(): Batch {
 }
 
 async function flush(context: Context): Promise<void> {
-  const { store, space, report, batch, judge, foldAside } = context;
+  const { store, space, report, batch, judge, foldAside, fresh } = context;
   const { space: spaceId } = space.record;
   const pieces = batch.pieces.filter(({ piece }) => piece.operations.length > 0);
   const isSmall = batch.operationCount < FOLD_ASIDE_OPERATIONS_MIN;
@@ -240,15 +242,18 @@ async function flush(context: Context): Promise<void> {
   if (pieces.length === 0) return;
   const fold = isSmall || !foldAside ? foldHere(context) : foldAside;
   const commit = new Commit();
+  const shown: [Uuid, FreshProjection][] = [];
   const folded = await fold(
     judge,
     pieces.map(({ piece }) => piece),
     {
       read: (assets) => readStoredReplicas(store, spaceId, assets),
       take(assets) {
-        for (const { asset, replica, mustRebuild } of assets) {
+        for (const { asset, replica, projection, mustRebuild } of assets) {
           if (mustRebuild) commit.put(refoldKey(spaceId, asset), new Uint8Array());
-          putStoredReplica(commit, spaceId, asset, replica);
+          const mark = fresh.newMark();
+          putStoredReplica(commit, spaceId, asset, replica, mark);
+          shown.push([asset, { mark, projection, byteCount: replica.length }]);
         }
       },
     },
@@ -272,6 +277,7 @@ async function flush(context: Context): Promise<void> {
     commit.put(refusedKey(spaceId), canonicalJson(Object.fromEntries(counts)));
   }
   await store.write(commit, { sync: false });
+  for (const [asset, projection] of shown) fresh.keep(spaceId, asset, projection);
   report.appliedCount += appliedCount;
 }
 

@@ -42,9 +42,22 @@ export const putReplica = (
   replica: AssetReplica,
 ): Commit => putStoredReplica(commit, space, asset, encodeAssetReplica({ blake3 }, replica));
 
-/** The same of one that is encoded. */
-export const putStoredReplica = (commit: Commit, space: Uuid, asset: Uuid, replica: Uint8Array): Commit =>
-  commit.put(replicaKey(space, asset), replica).put(dirtyKey(space, asset), new Uint8Array());
+/** The same of one that is encoded, under a mark of its own. */
+export const putStoredReplica = (
+  commit: Commit,
+  space: Uuid,
+  asset: Uuid,
+  replica: Uint8Array,
+  mark: Uint8Array = NO_MARK,
+): Commit => commit.put(replicaKey(space, asset), replica).put(dirtyKey(space, asset), mark);
+
+const NO_MARK = new Uint8Array(0);
+
+export interface DirtyAsset {
+  readonly asset: Uuid;
+  /** Names the state of its replica, see `FreshProjections`; empty for none. */
+  readonly mark: Uint8Array;
+}
 
 /** The assets whose replicas the catalog has not taken in yet, in order, behind `after`. */
 export async function readDirtyAssets(
@@ -52,13 +65,13 @@ export async function readDirtyAssets(
   space: Uuid,
   after: string,
   limit: number,
-): Promise<Uuid[]> {
+): Promise<DirtyAsset[]> {
   const prefix = dirtyPrefix(space);
   const { lt } = prefixRange(prefix);
-  const assets: Uuid[] = [];
+  const assets: DirtyAsset[] = [];
   // The least key behind another is that with a zero byte at its end.
-  for await (const [key] of store.entries({ gte: after === '' ? prefix : `${prefix}${after}\0`, lt, limit })) {
-    assets.push(key.slice(prefix.length) as Uuid);
+  for await (const [key, mark] of store.entries({ gte: after === '' ? prefix : `${prefix}${after}\0`, lt, limit })) {
+    assets.push({ asset: key.slice(prefix.length) as Uuid, mark });
   }
   return assets;
 }
