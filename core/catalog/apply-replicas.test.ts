@@ -161,6 +161,24 @@ test('a rename on this node is a wish for the space', async () => {
   expect((await catalog.getAsset(replicaId(1))).origin?.name).toBe('ours');
 });
 
+test('rows go when the space has no version of them any more', async () => {
+  const { catalog, apply, ids, trail, store, ...world } = createWorld();
+  await apply(testReplica(1, { versions: [testVersion(1, [1, 2])] }));
+  const none = { ...testVersion(2, []), operationId: null, sources: [] };
+  expect(await apply(testReplica(1, { versions: [none] }))).toMatchObject([{ kind: 'applied', version: 2 }]);
+  expect([await ids(1), await ids(1, 1)]).toEqual([[], [1, 2]]);
+  const asset = await catalog.getAsset(replicaId(1));
+  expect(asset).toMatchObject({ rowCount: 0, origin: { head: { operationId: null, version: 2 } } });
+  expect(asset.schema.fields).toHaveLength(TEST_SCHEMA.fields.length);
+  expect(await apply(testReplica(1, { versions: [none] }))).toMatchObject([{ kind: 'unchanged' }]);
+  expect(await apply(testReplica(1, { versions: [testVersion(3, [2])] }))).toMatchObject([{ version: 3 }]);
+  expect(await ids(1)).toEqual([2]);
+  // No version has no rows.
+  const wrong = { ...testVersion(4, [3]), operationId: null };
+  expect(await apply(testReplica(1, { versions: [wrong] }))).toMatchObject([{ code: 'INPUT_INVALID' }]);
+  await assertConsistent({ ...world, store });
+});
+
 test('a removed asset ends, and comes back when its removal is void', async () => {
   const { catalog, apply, ids, names, store, ...world } = createWorld();
   const state = testReplica(1, { versions: [testVersion(1, [1, 2])], edges: [testEdge(replicaId(1), 1)] });

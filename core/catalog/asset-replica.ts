@@ -10,8 +10,8 @@ import type { SegmentRef } from './ports.ts';
 
 /** A version of an asset as a space tells it. */
 export interface ReplicaVersion {
-  /** Of the space's operation that made it: 64 hexadecimal digits. */
-  readonly operationId: string;
+  /** Of the space's operation that made it: 64 hexadecimal digits; null when the space has no version, and this no rows. */
+  readonly operationId: string | null;
   /** The operation whose version this one changes; null when `added` are all of its segments. */
   readonly base: string | null;
   readonly added: readonly SegmentRef[];
@@ -56,7 +56,7 @@ const segment = z.object({
 });
 
 const version = z.object({
-  operationId,
+  operationId: operationId.nullable(),
   base: operationId.nullable(),
   added: z.array(segment),
   removed: z.array(z.string()),
@@ -112,7 +112,8 @@ export function checkReplica(state: AssetReplicaState): AssetReplicaState {
   const { assetId, origin, fields, versions, edges, removed } = parsed.data as unknown as AssetReplicaState;
   for (const { to } of edges) if (to.assetId !== assetId) throw invalid('an edge leads to another asset');
   if (fields.storageFormat === 'EDGE' && versions.length > 0) throw invalid('rows of EDGE assets do not travel');
-  for (const [i, { base, added, removed: gone, schema }] of versions.entries()) {
+  for (const [i, { operationId, base, added, removed: gone, schema }] of versions.entries()) {
+    if (operationId === null && (added.length > 0 || base !== null)) throw invalid('no version has rows');
     if (i > 0 && base !== null && base !== versions[i - 1]!.operationId) throw invalid('its versions do not follow');
     if (base === null && gone.length > 0) throw invalid('a whole version removes segments');
     const width = schema.fields.length;

@@ -11,6 +11,7 @@ import { orInvalid, type SignedOperation, splitOperation } from '#sync/log/index
 import { toControlOperation } from '#sync/spaces/control-operation.ts';
 import type { OpenSpace } from '#sync/spaces/index.ts';
 import { readSharedAssets } from '#sync/spaces/shared-asset.ts';
+import { readUntold } from '#sync/spaces/untold.ts';
 import { blake3, ed25519, type SyncStack } from './sync-stack.ts';
 import type { WholeNode } from './whole-node.ts';
 
@@ -80,14 +81,17 @@ export async function findDisagreement(nodes: readonly WholeNode[], spaceName: s
   }
   const hashDiffers = differing(hashes);
   if (hashDiffers) return `projections differ: ${hashDiffers}`;
-  const forked = await forkedDevices(readers[0]!);
-  const compared = readers.filter(({ stack }) => !forked.has(stack.device));
   const pictures = await Promise.all(
-    compared.map(async ({ node, stack }) => [node.name, await pictureOf(stack)] as const),
+    readers.map(async ({ node, stack, space }) => {
+      const untold = await readUntold(stack.deps.store, space.record.space);
+      return { name: node.name, untold, assets: await pictureOf(stack) };
+    }),
   );
-  for (const id of new Set(pictures.flatMap(([, picture]) => picture.map((asset) => asset.id)))) {
-    const shown = pictures.map(
-      ([name, assets]) => [name, JSON.stringify(assets.find((asset) => asset.id === id))] as const,
+  for (const id of new Set(pictures.flatMap(({ assets }) => assets.map((asset) => asset.id)))) {
+    // What a device changed while it may not tell it is its own.
+    const compared = pictures.filter(({ untold }) => !untold.has(id));
+    const shown = compared.map(
+      ({ name, assets }) => [name, JSON.stringify(assets.find((asset) => asset.id === id))] as const,
     );
     const assetDiffers = differing(shown);
     if (assetDiffers) return `catalogs differ: ${assetDiffers}\n${readers.map(whyNot).join('\n')}`;
@@ -95,7 +99,7 @@ export async function findDisagreement(nodes: readonly WholeNode[], spaceName: s
   return undefined;
 }
 
-/** Devices one of whose logs ended in a fork: their catalogs show as theirs what the fork has taken back. */
+/** Devices one of whose logs ended in a fork: what stood behind its end may be nowhere. */
 async function forkedDevices({ space }: Site): Promise<Set<string>> {
   const forked = new Set<string>();
   for await (const tip of space.store.tips()) if (tip.forkSeq !== undefined) forked.add(toHex(tip.author));
@@ -128,7 +132,7 @@ async function pictureOf({ catalog, deps }: SyncStack) {
         description,
         tags,
         assetType,
-        head: origin!.head?.operationId,
+        head: origin!.head?.operationId ?? null,
         segments: version === 0 ? [] : (await catalog.getManifest(id, version)).map((segment) => segment.id),
       })),
   );
