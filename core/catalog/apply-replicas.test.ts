@@ -192,6 +192,24 @@ test('a removed asset ends, and comes back when its removal is void', async () =
   await assertConsistent({ ...world, store });
 });
 
+test('the rows of an asset that may come back stay, and are known when it does', async () => {
+  const { catalog, apply, store, ...world } = createWorld();
+  const state = testReplica(1, { versions: [testVersion(1, [1, 2])] });
+  await apply(state);
+  await catalog.confirmSegments(replicaId(1), [testSegment(1)]);
+  const referenced = () => Array.fromAsync(catalog.referencedSegments());
+  expect(await apply({ ...state, removed: true, keepsRows: true })).toMatchObject([{ kind: 'removed' }]);
+  expect(await catalog.assetNames()).toEqual([]);
+  expect(await referenced()).toEqual([1, 2].map((number) => testSegment(number).id));
+  await assertConsistent({ ...world, store });
+  await apply(state);
+  const { version } = await catalog.getAsset(replicaId(1));
+  expect((await catalog.getManifest(replicaId(1), version)).map(({ remote }) => remote)).toEqual([undefined, true]);
+  // Nothing is left of it when somebody removes it then.
+  await apply({ ...state, removed: true });
+  expect(await referenced()).toEqual([]);
+});
+
 test('what is malformed or not of the space is refused alone', async () => {
   const { apply, names, store, ...world } = createWorld();
   await apply(testReplica(1), testReplica(2));

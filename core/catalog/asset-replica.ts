@@ -40,6 +40,8 @@ export interface AssetReplicaState {
   /** Those that lead to the asset. Edges that are recorded already are passed over. */
   readonly edges: readonly LineageEdge[];
   readonly removed: boolean;
+  /** With `removed`: nobody has removed it, only nothing says any more that it is there. Its rows stay on the disk. */
+  readonly keepsRows?: boolean | undefined;
 }
 
 const count = z.int().min(0);
@@ -97,6 +99,7 @@ const replica = z.object({
   versions: z.array(version),
   edges: z.array(edge),
   removed: z.boolean(),
+  keepsRows: z.boolean().optional(),
 });
 
 /**
@@ -109,7 +112,7 @@ export function checkReplica(state: AssetReplicaState): AssetReplicaState {
     const [issue] = parsed.error.issues;
     throw invalid(`${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const { assetId, origin, fields, versions, edges, removed } = parsed.data as unknown as AssetReplicaState;
+  const { assetId, origin, fields, versions, edges, removed, keepsRows } = parsed.data as unknown as AssetReplicaState;
   for (const { to } of edges) if (to.assetId !== assetId) throw invalid('an edge leads to another asset');
   if (fields.storageFormat === 'EDGE' && versions.length > 0) throw invalid('rows of EDGE assets do not travel');
   for (const [i, { operationId, base, added, removed: gone, schema }] of versions.entries()) {
@@ -127,6 +130,7 @@ export function checkReplica(state: AssetReplicaState): AssetReplicaState {
     versions,
     edges,
     removed,
+    keepsRows,
   };
 }
 

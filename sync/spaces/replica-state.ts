@@ -38,6 +38,7 @@ export const goneState = (origin: AssetSpace, asset: CatalogAsset): AssetReplica
   versions: [],
   edges: [],
   removed: true,
+  keepsRows: true,
 });
 
 /** The numbers that versions of the space have on this node, as far as they are the present one or to come. */
