@@ -103,6 +103,8 @@ export interface OpenSpace {
   readonly view: SpaceView;
   /** As far as the control operations that are here tell. */
   readonly access: AccessState;
+  /** The control logs whose end in a fork took away what `access` had had, and where, as text. */
+  readonly endedControlLogs: string;
   readonly keyring: Keyring;
   /** What there is now to open and judge operations by; the same object until that changes. */
   judge(): Judge;
@@ -141,6 +143,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   const genesisId = fromHex(record.genesisId);
   const control = new Map<string, ControlOperation>();
   let access: AccessState | undefined;
+  let endedControlLogs = '';
   /** What could be opened, and of which state of the members. */
   let keyring: { readonly access: AccessState; readonly keys: Keyring } | undefined;
   let judged: Judge | undefined;
@@ -166,8 +169,11 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   };
 
   async function readControl(): Promise<void> {
+    const operations = await Array.fromAsync(store.controlOperations());
+    // At once: nobody may see the members as a part of the operations has them.
     control.clear();
-    for await (const operation of store.controlOperations()) takeControl(operation);
+    operations.forEach(takeControl);
+    endedControlLogs = listEnded(store);
   }
 
   const store: SpaceStore = await openSpaceStore(deps, space, {
@@ -336,6 +342,9 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     get access() {
       return readAccess();
     },
+    get endedControlLogs() {
+      return endedControlLogs;
+    },
     get keyring() {
       return readKeyring();
     },
@@ -357,6 +366,13 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     refresh: () => view.refresh(),
   };
 }
+
+const listEnded = (store: SpaceStore): string =>
+  store
+    .logs('control')
+    .flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [`${logPathOf(log)}/${log.head.frozenFrom}`]))
+    .sort()
+    .join('\n');
 
 /** Of an author who has no grant, and whose logs nobody has. */
 const UNKNOWN_RANK = 2 ** 32 - 1;

@@ -8,7 +8,6 @@ import {
   isSigned,
   type LogHead,
   type LogKind,
-  type LogName,
   operationCount,
   peekOperation,
   registeredLog,
@@ -22,7 +21,7 @@ import {
   NO_OPERATION,
   type OperationStore,
 } from '#sync/reconcile/index.ts';
-import { openSpaceIndex, type SpaceIndexDeps } from './space-index.ts';
+import { openSpaceIndex, type SpaceIndexDeps, type SpaceLog } from './space-index.ts';
 
 /** Logs of one device in one space: two for each incarnation that a device may have. */
 export const SPACE_DEVICE_LOGS_MAX = 2048;
@@ -77,7 +76,7 @@ export interface SpaceStore extends OperationStore {
   /** All operations of control logs that count, log after log. */
   controlOperations(): AsyncIterable<SignedOperation>;
   /** The logs of the space, as far as they were followed; those of one kind when it is named. */
-  logs(kind?: LogKind): LogName[];
+  logs(kind?: LogKind): SpaceLog[];
 }
 
 const refused = (reason: MissingReason): AppendOutcome => ({ outcome: 'refused', reason });
