@@ -48,6 +48,11 @@ export interface AccessState {
   /** Undefined until the founding operation is here. */
   readonly founder: Uint8Array | undefined;
   readonly members: ReadonlyMap<string, Member>;
+  /**
+   * Devices that somebody let in who had the right to, whether that counts now or not; the members are among them. What
+   * they sign belongs to the space, and nothing of any other device does. More operations never make it less.
+   */
+  readonly admitted: ReadonlySet<string>;
   levelNow(device: Uint8Array): Level | null;
   /**
    * What the device may do as an author who had seen these control operations and what lies before them; undefined when one
@@ -61,7 +66,7 @@ export interface AccessState {
   /** The latest first. */
   readonly keys: readonly KeyEpoch[];
   readonly refused: ReadonlyMap<string, AccessRefusal>;
-  /** Operations that are not applied because something in their past is not here. */
+  /** Operations that are not applied: something in their past is not here, or nobody let their author in. */
   readonly waiting: ReadonlySet<string>;
   /** Of all of the above except what waits: equal operations give equal bytes, in whatever order they came. 32 bytes. */
   readonly hash: Uint8Array;

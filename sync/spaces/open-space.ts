@@ -140,7 +140,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   const { key, blake3 } = deps;
   const { space } = record;
   const genesisId = fromHex(record.genesisId);
-  const control = new Map<string, ControlOperation>();
+  let control = new Map<string, ControlOperation>();
   let access: AccessState | undefined;
   /** What could be opened, and of which state of the members. */
   let keyring: { readonly access: AccessState; readonly keys: Keyring } | undefined;
@@ -159,32 +159,31 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     return keys;
   };
 
-  const takeControl = (operation: SignedOperation): void => {
-    const statement = toControlOperation(space, operation);
-    if (statement) control.set(toHex(operation.id), statement);
+  function takeControl(operations: readonly SignedOperation[]): void {
+    for (const operation of operations) {
+      const statement = toControlOperation(space, operation);
+      if (statement) control.set(toHex(operation.id), statement);
+    }
     access = undefined;
-  };
-
-  async function readControl(): Promise<void> {
-    control.clear();
-    for await (const operation of store.controlOperations()) takeControl(operation);
   }
 
   const store: SpaceStore = await openSpaceStore(deps, space, {
     incarnation: deps.incarnation.id,
     ...(deps.quotas ? { quotas: deps.quotas } : {}),
-    isKnownDevice: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
+    isAdmitted: (author) => toHex(author) === record.founder || readAccess().admitted.has(toHex(author)),
+    isMember: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
     rank: (author) => readAccess().members.get(toHex(author))?.seniority ?? UNKNOWN_RANK,
     onControl(operations) {
-      operations.forEach(takeControl);
+      takeControl(operations);
       onControlChange();
     },
     async onControlCut() {
-      await readControl();
+      const operations = await Array.fromAsync(store.controlOperations());
+      control = new Map();
+      takeControl(operations);
       onControlChange();
     },
   });
-  await readControl();
   const view = await openSpaceView({ blake3 }, genesisId, store);
 
   const stamp = (): HybridTime => (time = nextHybridTime(time, deps.clock.now()));
