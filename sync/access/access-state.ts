@@ -35,6 +35,8 @@ export interface KeyEpoch {
   readonly previous: { readonly keyId: Uint8Array; readonly sealed: Uint8Array | undefined } | undefined;
   /** The key sealed to this device, as often as somebody did; the check tells which is right. */
   sealedFor(device: Uint8Array): readonly Uint8Array[];
+  /** The operation that gave the key, or a later one that hands it on, to a holder; undefined for any other device. */
+  handedBy(device: Uint8Array): Uint8Array | undefined;
 }
 
 /** Why an operation has no effect: its author had no right, the right was taken away again, or nobody can read it. */

@@ -221,8 +221,9 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
       throw error;
     });
 
-  async function signControl(records: readonly ControlRecord[]): Promise<string[]> {
-    const dependencies = sortDependencies(readAccess().heads);
+  /** `seen` is what the records come after and nobody else may build on. */
+  async function signControl(records: readonly ControlRecord[], seen: readonly Uint8Array[] = []): Promise<string[]> {
+    const dependencies = sortDependencies([...readAccess().heads, ...seen]);
     return append(
       'control',
       records.map(({ schema, content }, i) => ({
@@ -261,7 +262,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     const plan = planKeys(readAccess(), key.publicKey);
     const keys = isDue(plan) && plan ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
     if (!keys || toHex(readAccess().hash) === futileAt) return false;
-    const [id] = await signControl([keys]);
+    const [id] = await signControl([keys], plan!.seen);
     // What this device has seen of removals gives it no right that counts: signing again would change nothing.
     if (readAccess().refused.has(id!)) futileAt = toHex(readAccess().hash);
     return true;

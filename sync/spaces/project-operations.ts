@@ -5,7 +5,7 @@
  */
 import { type AbortOptions, canonicalJson, readRecord, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
-import type { AccessState } from '#sync/access/index.ts';
+import { type AccessState, includesLevel } from '#sync/access/index.ts';
 import { type AssetOperation, type DocumentDeps, foldAsset } from '#sync/documents/index.ts';
 import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
 import { type KnownAnnouncement, putAnnounced } from './announced-segments.ts';
@@ -172,7 +172,8 @@ async function projectLog(context: Context, log: ProjectedLog, { signal }: Abort
     if (next >= verifiedCount) break;
     const read = reader.read(bytes);
     if (read.kind === 'waits') {
-      addTo(report.waiting, read.for, verifiedCount - next);
+      const count = countEffective(access, name, next, verifiedCount);
+      if (count > 0) addTo(report.waiting, read.for, count);
       break;
     }
     if (!access.isVoid(name.author, name.logId, next)) note();
@@ -185,6 +186,13 @@ async function projectLog(context: Context, log: ProjectedLog, { signal }: Abort
       throwIfAborted(signal);
     }
   }
+}
+
+/** How many of the next operations of a log could show something: not those that are void, nor those of who may only read. */
+function countEffective(access: AccessState, { author, logId }: LogName, next: number, end: number): number {
+  const level = access.levelNow(author);
+  if (level !== null && !includesLevel(level, 'write')) return 0;
+  return firstOf(next, end, (seq) => access.isVoid(author, logId, seq)) - next;
 }
 
 /** Operations that were read and are to be folded and stored together. */
