@@ -141,7 +141,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   const { key, blake3 } = deps;
   const { space } = record;
   const genesisId = fromHex(record.genesisId);
-  const control = new Map<string, ControlOperation>();
+  let control = new Map<string, ControlOperation>();
   let access: AccessState | undefined;
   let endedControlLogs = '';
   /** What could be opened, and of which state of the members. */
@@ -162,35 +162,33 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     return keys;
   };
 
-  const takeControl = (operation: SignedOperation): void => {
-    const statement = toControlOperation(space, operation);
-    if (statement) control.set(toHex(operation.id), statement);
+  function takeControl(operations: readonly SignedOperation[]): void {
+    for (const operation of operations) {
+      const statement = toControlOperation(space, operation);
+      if (statement) control.set(toHex(operation.id), statement);
+    }
     access = undefined;
-  };
-
-  async function readControl(): Promise<void> {
-    const operations = await Array.fromAsync(store.controlOperations());
-    // At once: nobody may see the members as a part of the operations has them.
-    control.clear();
-    operations.forEach(takeControl);
-    endedControlLogs = listEnded(store);
   }
 
   const store: SpaceStore = await openSpaceStore(deps, space, {
     incarnation: deps.incarnation.id,
     ...(deps.quotas ? { quotas: deps.quotas } : {}),
-    isKnownDevice: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
+    isAdmitted: (author) => toHex(author) === record.founder || readAccess().admitted.has(toHex(author)),
+    isMember: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
     rank: (author) => readAccess().members.get(toHex(author))?.seniority ?? UNKNOWN_RANK,
     onControl(operations) {
-      operations.forEach(takeControl);
+      takeControl(operations);
       onControlChange();
     },
     async onControlCut() {
-      await readControl();
+      const operations = await Array.fromAsync(store.controlOperations());
+      control = new Map();
+      takeControl(operations);
+      endedControlLogs = listEnded(store);
       onControlChange();
     },
   });
-  await readControl();
+  endedControlLogs = listEnded(store);
   const view = await openSpaceView({ blake3 }, genesisId, store);
 
   const stamp = (): HybridTime => (time = nextHybridTime(time, deps.clock.now()));
@@ -228,8 +226,9 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
       throw error;
     });
 
-  async function signControl(records: readonly ControlRecord[]): Promise<string[]> {
-    const dependencies = sortDependencies(readAccess().heads);
+  /** `seen` is what the records come after and nobody else may build on. */
+  async function signControl(records: readonly ControlRecord[], seen: readonly Uint8Array[] = []): Promise<string[]> {
+    const dependencies = sortDependencies([...readAccess().heads, ...seen]);
     return append(
       'control',
       records.map(({ schema, content }, i) => ({
@@ -268,7 +267,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     const plan = planKeys(readAccess(), key.publicKey);
     const keys = isDue(plan) && plan ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
     if (!keys || toHex(readAccess().hash) === futileAt) return false;
-    const [id] = await signControl([keys]);
+    const [id] = await signControl([keys], plan!.seen);
     // What this device has seen of removals gives it no right that counts: signing again would change nothing.
     if (readAccess().refused.has(id!)) futileAt = toHex(readAccess().hash);
     return true;

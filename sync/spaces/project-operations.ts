@@ -13,7 +13,7 @@ import {
   type Uuid,
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
-import type { AccessState } from '#sync/access/index.ts';
+import { type AccessState, includesLevel } from '#sync/access/index.ts';
 import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
 import { putAnnounced } from './announced-segments.ts';
 import { type AppliedLog, putAppliedLog, readAllApplied, readAppliedLog, readAppliedLogs } from './applied-log.ts';
@@ -255,8 +255,23 @@ async function projectLog(context: Context, log: ProjectedLog, { signal }: Abort
 function waits({ judge, access, blake3, report }: Context, log: ProjectedLog, bytes: Uint8Array, end: number): boolean {
   const read = createOperationReader(judge, access, blake3, log.name, log.applied.heads).read(bytes);
   if (read.kind !== 'waits') return false;
-  addTo(report.waiting, read.for, end - log.applied.next);
+  noteWaiting(report, access, log.name, read.for, log.applied.next, end);
   return true;
+}
+
+/** Counts the next operations of a log that could show something: not those that are void, nor those of who may only read. */
+function noteWaiting(
+  { waiting }: ProjectionReport,
+  access: AccessState,
+  { author, logId }: LogName,
+  reason: WaitReason,
+  next: number,
+  end: number,
+): void {
+  const level = access.levelNow(author);
+  if (level !== null && !includesLevel(level, 'write')) return;
+  const count = firstOf(next, end, (seq) => access.isVoid(author, logId, seq)) - next;
+  if (count > 0) addTo(waiting, reason, count);
 }
 
 /** Operations that are to be folded and stored together. */
@@ -327,7 +342,7 @@ async function flush(context: Context): Promise<void> {
     const { next, heads, voidFrom, waitsFor } = folded.pieces[i]!;
     const { applied } = log;
     log.isWaiting = waitsFor !== undefined;
-    if (waitsFor) addTo(report.waiting, waitsFor, end - next);
+    if (waitsFor) noteWaiting(report, judge.access, piece, waitsFor, next, end);
     if (next === piece.from) continue;
     appliedCount += next - piece.from;
     log.applied = { next, heads, voidFrom: applied.voidFrom === applied.next ? voidFrom : applied.voidFrom };
