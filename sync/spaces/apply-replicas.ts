@@ -4,6 +4,7 @@ import {
   type Catalog,
   type CatalogAsset,
   normaliseFields,
+  REPLICA_SEGMENTS_MAX,
   type ReplicaOutcome,
 } from '#core/catalog/index.ts';
 import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
@@ -17,9 +18,11 @@ import { goneState, replicaState } from './replica-state.ts';
 import { noteSeals } from './sealed-index.ts';
 import { putSharedAsset, readSharesOf } from './shared-asset.ts';
 import { dirtyKey, sharedAssetKey } from './space-keys.ts';
+import { openStateBatch } from './state-batch.ts';
+import { noteTaken } from './untaken.ts';
 import { readUntold } from './untold.ts';
 
-/** Assets that one commit of the catalog takes in. */
+/** Assets that one commit of the catalog takes in, when their versions name few segments. */
 const BATCH_ASSETS = 500;
 /** Assets of which it is found out what they amount to before others may run: some milliseconds of work. */
 const BREATH_ASSETS = 64;
@@ -31,41 +34,35 @@ export interface ApplyDeps extends ProjectDeps {
   readonly afterApply: (asset: CatalogAsset) => Promise<void>;
 }
 
-/** What became of the assets of a space in the catalog. */
-export interface ApplyReport {
-  appliedCount: number;
-  /** Assets that the catalog cannot take in, with the reason. */
-  readonly refused: Map<Uuid, string>;
-}
-
 /**
  * Brings the catalog to what the operations of a space amount to, for the assets that changed since the last time.
  * `toldUntil` is the last entry of the catalog's journal that the spaces have been told; assets that were changed later, and
- * those of which the space could not be told, stay as they are and stay marked.
+ * those of which the space could not be told, stay as they are and stay marked. Returns how many were changed.
  */
 export async function applyReplicas(
   deps: ApplyDeps,
   { record, access }: OpenSpace,
   toldUntil: number,
   { signal }: AbortOptions = {},
-): Promise<ApplyReport> {
+): Promise<number> {
   const { store, catalog, storeEdge } = deps;
   const { space } = record;
-  const report: ApplyReport = { appliedCount: 0, refused: new Map() };
+  let appliedCount = 0;
   const untold = await readUntold(store, space);
   const changedHere = followChanges(catalog, toldUntil, { signal });
-  for (let after = ''; ;) {
+  for (let from = ''; ;) {
     throwIfAborted(signal);
     await changedHere.follow();
-    const dirty = await readDirtyAssets(store, space, after, BATCH_ASSETS);
-    if (dirty.length === 0) return report;
-    after = dirty.at(-1)!.asset;
+    const dirty = await readDirtyAssets(store, space, from, BATCH_ASSETS);
+    if (dirty.length === 0) return appliedCount;
     const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
-    const { states, unknown, seals } = await readStates(deps, { space, spaceName: access.name }, wanted);
+    const { states, unknown, seals, rest } = await readStates(deps, { space, spaceName: access.name }, wanted);
     const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
       for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
       for (const asset of unknown) commit.delete(dirtyKey(space, asset));
-      for (const [i, outcome] of outcomes.entries()) noteOutcome(commit, space, states[i]!, outcome);
+      for (const [i, outcome] of outcomes.entries()) {
+        noteOutcome(commit, space, states[i]!, outcome, outcome.assetId === rest);
+      }
     };
     // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
     const outcomes = await catalog.applyReplicas(states, {
@@ -80,12 +77,12 @@ export async function applyReplicas(
       note(commit, outcomes);
       if (commit.writes.length > 0) await store.write(commit, { sync: false });
     }
-    for (const outcome of outcomes) {
-      if (outcome.kind === 'refused') report.refused.set(outcome.assetId, outcome.message);
-    }
     const applied = outcomes.filter(({ kind }) => kind === 'applied').map(({ assetId }) => assetId);
-    report.appliedCount += applied.length;
+    appliedCount += applied.length;
     for (const asset of (await catalog.getAssets(applied)).values()) await deps.afterApply(asset);
+    // A part of an asset that was not taken in would not be taken in the next time.
+    const isStuck = outcomes.some(({ assetId, kind }) => assetId === rest && kind !== 'applied');
+    from = rest && !isStuck ? rest : `${rest ?? dirty.at(-1)!.asset}\0`;
     await deps.breathe();
   }
 }
@@ -111,9 +108,18 @@ function followChanges(catalog: Catalog, toldUntil: number, options: AbortOption
   return changed;
 }
 
-function noteOutcome(commit: Commit, space: Uuid, state: AssetReplicaState, { assetId, kind }: ReplicaOutcome): void {
+/** @param isPart the rest of the asset's versions is still to come */
+function noteOutcome(
+  commit: Commit,
+  space: Uuid,
+  state: AssetReplicaState,
+  outcome: ReplicaOutcome,
+  isPart: boolean,
+): void {
+  const { assetId, kind } = outcome;
   if (kind === 'changed-here') return;
-  commit.delete(dirtyKey(space, assetId));
+  if (!isPart || kind !== 'applied') commit.delete(dirtyKey(space, assetId));
+  noteTaken(commit, space, assetId, kind === 'refused' ? outcome.message : undefined);
   if (kind === 'removed') commit.delete(sharedAssetKey(assetId));
   if (kind !== 'applied' && kind !== 'unchanged') return;
   // As the catalog keeps it, and not as it is now: somebody may have changed it since.
@@ -126,23 +132,49 @@ interface States {
   readonly unknown: readonly Uuid[];
   /** Under which names their segments travel. */
   readonly seals: Commit;
+  /** Where to go on: with an asset that comes in parts, the last of `states`, or that found no room. */
+  readonly rest: Uuid | undefined;
 }
 
-/** What the catalog is to show of assets. */
+/** What the catalog is to show of assets, of as many as one commit takes in. */
 async function readStates(
   deps: ApplyDeps,
   origin: { readonly space: Uuid; readonly spaceName: string },
   dirty: readonly DirtyAsset[],
 ): Promise<States> {
-  const { store, catalog, breathe } = deps;
-  const assets = dirty.map(({ asset }) => asset);
-  const projections = await readProjections(deps, origin.space, dirty);
-  const shares = await readSharesOf(store, assets);
-  const present = await catalog.getAssets(assets as AssetId[]);
-  const states: AssetReplicaState[] = [];
+  const { store, breathe } = deps;
+  const batch = openStateBatch(REPLICA_SEGMENTS_MAX);
   const unknown: Uuid[] = [];
   const sealed = new Map<string, Uint8Array>();
-  for (const [i, asset] of assets.entries()) {
+  for (let i = 0; i < dirty.length && !batch.rest; i += BREATH_ASSETS) {
+    for (const { asset, state, projection, version } of await readSaid(
+      deps,
+      origin,
+      dirty.slice(i, i + BREATH_ASSETS),
+    )) {
+      if (state) batch.add(state, version);
+      else unknown.push(asset);
+      for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);
+      if (batch.rest) break;
+    }
+    await breathe();
+  }
+  const seals = new Commit();
+  await noteSeals(store, seals, origin.space, sealed, decodeSealedSegment);
+  return { states: batch.states, unknown, seals, rest: batch.rest };
+}
+
+/** What is said of assets that the catalog can show. */
+async function readSaid(
+  deps: ApplyDeps,
+  origin: { readonly space: Uuid; readonly spaceName: string },
+  dirty: readonly DirtyAsset[],
+) {
+  const assets = dirty.map(({ asset }) => asset);
+  const projections = await readProjections(deps, origin.space, dirty);
+  const shares = await readSharesOf(deps.store, assets);
+  const present = await deps.catalog.getAssets(assets as AssetId[]);
+  return assets.map((asset, i) => {
     const [id, shared] = [asset as AssetId, shares[i]];
     // An asset is in one space: what another one says of it has no effect here.
     const projection = !shared || shared.space === origin.space ? projections[i] : undefined;
@@ -150,15 +182,8 @@ async function readStates(
     const said = projection && replicaState(id, origin, projection, known);
     // What was told or came, and does not count any more, goes; what was not told yet stays.
     const isGone = !said && known && shared?.space === origin.space && shared.told;
-    const state = isGone ? goneState(origin, known) : said;
-    if (state) states.push(state);
-    else unknown.push(asset);
-    for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);
-    if (i % BREATH_ASSETS === BREATH_ASSETS - 1) await breathe();
-  }
-  const seals = new Commit();
-  await noteSeals(store, seals, origin.space, sealed, decodeSealedSegment);
-  return { states, unknown, seals };
+    return { asset, state: isGone ? goneState(origin, known) : said, projection, version: known?.version ?? 0 };
+  });
 }
 
 /** What the assets amount to, in their order. */
@@ -176,7 +201,6 @@ async function readProjections(
     if (projection) continue;
     const replica = replicas[next++];
     projections[i] = replica && projectAsset(deps, replica);
-    if (next % BREATH_ASSETS === 0) await deps.breathe();
   }
   return projections;
 }

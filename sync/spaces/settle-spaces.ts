@@ -10,6 +10,7 @@ import type { OpenSpace } from './open-space.ts';
 import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
 import { type FollowDeps, publishChanges } from './publish-changes.ts';
 import type { RetellDeps, Retelling } from './retell-lost.ts';
+import { readUntaken } from './untaken.ts';
 
 export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps {}
 
@@ -66,8 +67,8 @@ export async function settleSpaces(
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
   for (const [id, space] of spaces) {
-    const applied = isHeld ? undefined : await applyReplicas(deps, space, toldUntil, options);
-    const [projection, refusedAssets] = [projections.get(id)!, applied?.refused ?? new Map()];
+    if (!isHeld) await applyReplicas(deps, space, toldUntil, options);
+    const [projection, refusedAssets] = [projections.get(id)!, await readUntaken(deps.store, id)];
     reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }
   return { reports, changed };

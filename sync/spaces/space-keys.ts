@@ -13,6 +13,7 @@
  * | `space-refold/<space>/<asset>`               | empty: the asset is to be folded anew from all logs          |
  * | `space-refused/<space>`                      | how many operations have no effect, by reason                |
  * | `space-untold/<space>/<asset>`               | empty: the space has not been told of a change made here     |
+ * | `space-untaken/<space>/<asset>`              | why the catalog cannot take in what the space says of it     |
  * | `space-published`                            | the number of the last journal entry that was published      |
  * | `space-sealed/<segment>`                     | key and name under which a segment travels, and its space    |
  * | `space-sealed-name/<name>`                   | the segment of that name                                     |
@@ -44,6 +45,8 @@ export const refoldKey = (space: string, asset: string): string => refoldPrefix(
 export const refusedKey = (space: string): string => `space-refused/${space}`;
 export const untoldPrefix = (space: string): string => `space-untold/${space}/`;
 export const untoldKey = (space: string, asset: string): string => untoldPrefix(space) + asset;
+export const untakenPrefix = (space: string): string => `space-untaken/${space}/`;
+export const untakenKey = (space: string, asset: string): string => untakenPrefix(space) + asset;
 export const sealedKey = (segment: string): string => `space-sealed/${segment}`;
 export const sealedNameKey = (name: string): string => `space-sealed-name/${name}`;
 export const wantedKey = (asset: string): string => WANTED_ASSETS + asset;
