@@ -73,6 +73,7 @@ export async function applyReplicas(
       toldUntil: changedHere.until,
       signal,
       alsoWrite: note,
+      onJournal: changedHere.pass,
     });
     const isStored = outcomes.some(({ kind }) => kind === 'applied' || kind === 'removed');
     if (!isStored) {
@@ -83,9 +84,11 @@ export async function applyReplicas(
     for (const outcome of outcomes) {
       if (outcome.kind === 'refused') report.refused.set(outcome.assetId, outcome.message);
     }
-    const applied = outcomes.filter(({ kind }) => kind === 'applied').map(({ assetId }) => assetId);
+    const applied = outcomes.filter((outcome) => outcome.kind === 'applied');
     report.appliedCount += applied.length;
-    for (const asset of (await catalog.getAssets(applied)).values()) await deps.afterApply(asset);
+    // Of an asset without a version there are no rows that anything could follow.
+    const withRows = applied.filter(({ version }) => version > 0).map(({ assetId }) => assetId);
+    for (const asset of (await catalog.getAssets(withRows)).values()) await deps.afterApply(asset);
     await deps.breathe();
   }
 }
@@ -106,6 +109,10 @@ function followChanges(catalog: Catalog, toldUntil: number, options: AbortOption
         if (!isReplica) changed.assets.add(assetId);
       }
       changed.until = Math.max(changed.until, last);
+    },
+    /** Passes over entries that are known to come from a space, when they follow those that were looked at. */
+    pass({ first, last }: { readonly first: number; readonly last: number }): void {
+      if (first === changed.until + 1) changed.until = last;
     },
   };
   return changed;
