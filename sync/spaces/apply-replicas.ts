@@ -1,6 +1,7 @@
 import {
   type ApplyOptions,
   type AssetReplicaState,
+  type AssetSpace,
   type Catalog,
   type CatalogAsset,
   normaliseFields,
@@ -19,8 +20,8 @@ import { putSharedAsset, readSharesOf } from './shared-asset.ts';
 import { dirtyKey, sharedAssetKey } from './space-keys.ts';
 import { readUntold } from './untold.ts';
 
-/** Assets that one commit of the catalog takes in. */
-const BATCH_ASSETS = 500;
+/** Assets that one commit of the catalog takes in: some milliseconds of work. */
+const BATCH_ASSETS = 256;
 /** Assets of which it is found out what they amount to before others may run: some milliseconds of work. */
 const BREATH_ASSETS = 64;
 
@@ -45,52 +46,108 @@ export interface ApplyReport {
  */
 export async function applyReplicas(
   deps: ApplyDeps,
-  { record, access }: OpenSpace,
+  space: OpenSpace,
   toldUntil: number,
-  { signal }: AbortOptions = {},
+  options: AbortOptions = {},
 ): Promise<ApplyReport> {
-  const { store, catalog, storeEdge } = deps;
-  const { space } = record;
-  const report: ApplyReport = { appliedCount: 0, refused: new Map() };
-  const untold = await readUntold(store, space);
-  const changedHere = followChanges(catalog, toldUntil, { signal });
+  const applying = await startApplying(deps, space, toldUntil, options);
   for (let after = ''; ;) {
-    throwIfAborted(signal);
-    await changedHere.follow();
-    const dirty = await readDirtyAssets(store, space, after, BATCH_ASSETS);
-    if (dirty.length === 0) return report;
+    throwIfAborted(options.signal);
+    const dirty = await readDirtyAssets(deps.store, space.record.space, after, BATCH_ASSETS);
+    if (dirty.length === 0) return applying.report;
     after = dirty.at(-1)!.asset;
-    const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
-    const { states, unknown, seals } = await readStates(deps, { space, spaceName: access.name }, wanted);
-    const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
-      for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
-      for (const asset of unknown) commit.delete(dirtyKey(space, asset));
-      for (const [i, outcome] of outcomes.entries()) noteOutcome(commit, space, states[i]!, outcome);
-    };
-    // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
-    const outcomes = await catalog.applyReplicas(states, {
-      storeEdge,
-      toldUntil: changedHere.until,
-      signal,
-      alsoWrite: note,
-      onJournal: changedHere.pass,
-    });
-    const isStored = outcomes.some(({ kind }) => kind === 'applied' || kind === 'removed');
-    if (!isStored) {
-      const commit = new Commit();
-      note(commit, outcomes);
-      if (commit.writes.length > 0) await store.write(commit, { sync: false });
-    }
-    for (const outcome of outcomes) {
-      if (outcome.kind === 'refused') report.refused.set(outcome.assetId, outcome.message);
-    }
-    const applied = outcomes.filter((outcome) => outcome.kind === 'applied');
-    report.appliedCount += applied.length;
-    // Of an asset without a version there are no rows that anything could follow.
-    const withRows = applied.filter(({ version }) => version > 0).map(({ assetId }) => assetId);
-    for (const asset of (await catalog.getAssets(withRows)).values()) await deps.afterApply(asset);
-    await deps.breathe();
+    await applyBatch(applying, dirty);
   }
+}
+
+/**
+ * Shows assets that the catalog has not had yet while more is coming: what is known of these already is true as far as it
+ * goes. One that the catalog has waits until all that came is known, so that nothing is taken back and given again.
+ */
+export async function openNewAssets(
+  deps: ApplyDeps,
+  space: OpenSpace,
+  toldUntil: number,
+  options: AbortOptions = {},
+): Promise<NewAssets> {
+  const applying = await startApplying(deps, space, toldUntil, options);
+  async function show(assets: readonly DirtyAsset[]): Promise<void> {
+    for (let from = 0; from < assets.length; from += BATCH_ASSETS) {
+      throwIfAborted(options.signal);
+      const batch = assets.slice(from, from + BATCH_ASSETS);
+      const present = await deps.catalog.getAssets(batch.map(({ asset }) => asset as AssetId));
+      const unseen = batch.filter(({ asset }) => !present.has(asset as AssetId));
+      if (unseen.length > 0) await applyBatch(applying, unseen);
+    }
+  }
+  return { show, refused: applying.report.refused };
+}
+
+export interface NewAssets {
+  show(assets: readonly DirtyAsset[]): Promise<void>;
+  /** Assets that the catalog cannot take in, with the reason. */
+  readonly refused: ReadonlyMap<Uuid, string>;
+}
+
+interface Applying {
+  readonly deps: ApplyDeps;
+  readonly origin: AssetSpace;
+  readonly untold: ReadonlySet<Uuid>;
+  readonly changedHere: ReturnType<typeof followChanges>;
+  readonly report: ApplyReport;
+  readonly options: AbortOptions;
+}
+
+async function startApplying(
+  deps: ApplyDeps,
+  { record: { space }, access }: OpenSpace,
+  toldUntil: number,
+  options: AbortOptions,
+): Promise<Applying> {
+  const untold = await readUntold(deps.store, space);
+  const changedHere = followChanges(deps.catalog, toldUntil, options);
+  const report: ApplyReport = { appliedCount: 0, refused: new Map() };
+  return { deps, origin: { space, spaceName: access.name }, untold, changedHere, report, options };
+}
+
+/** Brings the catalog to what some assets amount to, in one commit. */
+async function applyBatch(
+  { deps, origin, untold, changedHere, report, options: { signal } }: Applying,
+  dirty: readonly DirtyAsset[],
+): Promise<void> {
+  const { store, catalog, storeEdge } = deps;
+  const { space } = origin;
+  await changedHere.follow();
+  const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
+  const { states, unknown, seals } = await readStates(deps, origin, wanted);
+  const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
+    for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
+    for (const asset of unknown) commit.delete(dirtyKey(space, asset));
+    for (const [i, outcome] of outcomes.entries()) noteOutcome(commit, space, states[i]!, outcome);
+  };
+  // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
+  const outcomes = await catalog.applyReplicas(states, {
+    storeEdge,
+    toldUntil: changedHere.until,
+    signal,
+    alsoWrite: note,
+    onJournal: changedHere.pass,
+  });
+  const isStored = outcomes.some(({ kind }) => kind === 'applied' || kind === 'removed');
+  if (!isStored) {
+    const commit = new Commit();
+    note(commit, outcomes);
+    if (commit.writes.length > 0) await store.write(commit, { sync: false });
+  }
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'refused') report.refused.set(outcome.assetId, outcome.message);
+  }
+  const applied = outcomes.filter((outcome) => outcome.kind === 'applied');
+  report.appliedCount += applied.length;
+  // Of an asset without a version there are no rows that anything could follow.
+  const withRows = applied.filter(({ version }) => version > 0).map(({ assetId }) => assetId);
+  for (const asset of (await catalog.getAssets(withRows)).values()) await deps.afterApply(asset);
+  await deps.breathe();
 }
 
 /**
@@ -136,11 +193,7 @@ interface States {
 }
 
 /** What the catalog is to show of assets. */
-async function readStates(
-  deps: ApplyDeps,
-  origin: { readonly space: Uuid; readonly spaceName: string },
-  dirty: readonly DirtyAsset[],
-): Promise<States> {
+async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly DirtyAsset[]): Promise<States> {
   const { store, catalog, breathe } = deps;
   const assets = dirty.map(({ asset }) => asset);
   const projections = await readProjections(deps, origin.space, dirty);

@@ -3,12 +3,12 @@
  * catalog signed, and the catalog given what others changed. Each step can be repeated after a crash.
  */
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
-import { type ApplyDeps, applyReplicas } from './apply-replicas.ts';
+import { type ApplyDeps, applyReplicas, openNewAssets } from './apply-replicas.ts';
 import { carrySpace, isCarried } from './carry-space.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
 import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
-import { type FollowDeps, publishChanges } from './publish-changes.ts';
+import { type FollowDeps, publishChanges, readToldUntil } from './publish-changes.ts';
 import type { RetellDeps, Retelling } from './retell-lost.ts';
 
 export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps {}
@@ -46,6 +46,7 @@ export async function settleSpaces(
   await checkSignatures(deps, spaces, options);
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
+  const refusedNews = new Map<Uuid, ReadonlyMap<Uuid, string>>();
   for (const [id, space] of spaces) {
     if (isCarried(space)) {
       if ((await carrySpace(deps, space, options)).hasNews) changed.add(id);
@@ -54,7 +55,10 @@ export async function settleSpaces(
       continue;
     }
     while (!deps.hold.isHeld && (await space.healKeys((plan) => isTurn(id, plan)))) changed.add(id);
-    const report = await projectOperations(deps, space, options);
+    const news = await openNewAssets(deps, space, await readToldUntil(deps.store), options);
+    const onStored = deps.hold.isHeld ? undefined : news.show;
+    const report = await projectOperations(deps, space, { ...options, onStored });
+    refusedNews.set(id, news.refused);
     if (report.appliedCount > 0) changed.add(id);
     projections.set(id, report);
     if ((await retell(deps, space, report, options)) > 0) changed.add(id);
@@ -66,7 +70,8 @@ export async function settleSpaces(
   for (const [id, space] of spaces) {
     const { refused } = await applyReplicas(deps, space, toldUntil, options);
     const projection = projections.get(id)!;
-    reports.set(id, { projection, refusedAssets: refused, publishFault: faults.get(id), untoldAssets: assetFaults });
+    const refusedAssets = new Map([...(refusedNews.get(id) ?? []), ...refused]);
+    reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }
   return { reports, changed };
 }
