@@ -14,7 +14,7 @@ import { decodeSealedSegment } from '#sync/segments/index.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import { type DirtyAsset, readDirtyAssets, readReplicas } from './replicas.ts';
-import { replicaState } from './replica-state.ts';
+import { goneState, replicaState } from './replica-state.ts';
 import { noteSeals } from './sealed-index.ts';
 import { putSharedAsset, readSharesOf } from './shared-asset.ts';
 import { dirtyKey, sharedAssetKey } from './space-keys.ts';
@@ -206,7 +206,11 @@ async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly D
     const [id, shared] = [asset as AssetId, shares[i]];
     // An asset is in one space: what another one says of it has no effect here.
     const projection = !shared || shared.space === origin.space ? projections[i] : undefined;
-    const state = projection && replicaState(id, origin, projection, present.get(id));
+    const known = present.get(id);
+    const said = projection && replicaState(id, origin, projection, known);
+    // What was told or came, and does not count any more, goes; what was not told yet stays.
+    const isGone = !said && known && shared?.space === origin.space && shared.told;
+    const state = isGone ? goneState(origin, known) : said;
     if (state) states.push(state);
     else unknown.push(asset);
     for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);

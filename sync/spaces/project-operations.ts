@@ -3,12 +3,20 @@
  * the order of their logs; one whose key or whose author's rights are not here yet keeps its log waiting. What turns out to
  * be void after it was applied, or not, is found again and folded anew.
  */
-import { type AbortOptions, canonicalJson, readRecord, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
+import {
+  type AbortOptions,
+  canonicalJson,
+  fromUtf8,
+  readRecord,
+  throwIfAborted,
+  toUtf8,
+  type Uuid,
+} from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
-import type { AccessState } from '#sync/access/index.ts';
+import { type AccessState, includesLevel } from '#sync/access/index.ts';
 import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
 import { putAnnounced } from './announced-segments.ts';
-import { type AppliedLog, putAppliedLog, readAppliedLogs } from './applied-log.ts';
+import { type AppliedLog, putAppliedLog, readAllApplied, readAppliedLog, readAppliedLogs } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
 import { type FoldDeps, foldHere, type FoldOperations, type Judge, type LogPiece } from './fold-operations.ts';
 import type { FreshProjection, FreshProjections } from './fresh-projections.ts';
@@ -16,7 +24,15 @@ import type { OpenSpace } from './open-space.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import { markRefolds, refoldAssets } from './refold-assets.ts';
 import { type DirtyAsset, putStoredReplica, readStoredReplicas } from './replicas.ts';
-import { appliedPrefix, refoldKey, refoldPrefix, refusedKey, replicaPrefix } from './space-keys.ts';
+import {
+  appliedPrefix,
+  dirtyKey,
+  endedControlKey,
+  refoldKey,
+  refoldPrefix,
+  refusedKey,
+  replicaPrefix,
+} from './space-keys.ts';
 
 /** Operations that are folded and stored together: to store what so many amount to takes some milliseconds. */
 const BATCH_OPERATIONS = 1_000;
@@ -93,17 +109,12 @@ export async function projectOperations(
   const report: ProjectionReport = { appliedCount: 0, waiting: new Map(), isRebuilt: false };
   const judge = space.judge();
   const { access } = judge;
-  const context: Context = {
-    ...deps,
-    space,
-    judge,
-    access,
-    report,
-    batch: openBatch(deps.batchOperations),
-    beside: Promise.resolve(),
-  };
+  const names = space.store.logs('data');
+  report.isRebuilt = await forgetWhatEnded(deps, space, names, space.endedControlLogs, options.only);
+  const batch = openBatch(deps.batchOperations);
+  const context: Context = { ...deps, space, judge, access, report, batch, beside: Promise.resolve() };
   try {
-    for (const log of await openLogs(deps, space, report, options.only ? [options.only] : space.store.logs('data'))) {
+    for (const log of await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names)) {
       await findJudgedAnew(context, log);
       await projectLog(context, log, options);
     }
@@ -115,13 +126,62 @@ export async function projectOperations(
   return report;
 }
 
-/** Removes what the operations of a space amount to, so that the next projection starts from the beginning. */
-export async function forgetProjection(store: KeyValueStore, space: Uuid): Promise<void> {
-  const commit = new Commit().delete(refusedKey(space));
-  for (const prefix of [appliedPrefix(space), replicaPrefix(space), refoldPrefix(space)]) {
+/**
+ * Removes what the operations of a space amount to, so that the next projection starts from the beginning. The catalog has
+ * to look at each asset again, also at those of which nothing is said from then on.
+ */
+export async function forgetProjection(store: KeyValueStore, space: Uuid, commit = new Commit()): Promise<void> {
+  commit.delete(refusedKey(space));
+  const replicas = replicaPrefix(space);
+  for await (const [key] of store.entries(prefixRange(replicas))) {
+    commit.delete(key).put(dirtyKey(space, key.slice(replicas.length)), new Uint8Array());
+  }
+  for (const prefix of [appliedPrefix(space), refoldPrefix(space)]) {
     for await (const [key] of store.entries(prefixRange(prefix))) commit.delete(key);
   }
   await store.write(commit, { sync: true });
+}
+
+/**
+ * Forgets all when operations that were applied count no more: of a log that ended before them in a fork, or that nobody
+ * registers any more, or that were written under rights which such a log gave. Returns whether it did.
+ */
+async function forgetWhatEnded(
+  { store, logs }: ProjectDeps,
+  space: OpenSpace,
+  names: readonly LogName[],
+  endedControlLogs: string,
+  only: LogName | undefined,
+): Promise<boolean> {
+  const { space: spaceId } = space.record;
+  const commit = new Commit();
+  if (only) {
+    const applied = await readAppliedLog(store, spaceId, logPathOf(only));
+    if (applied.next <= countOf(await logs.tip(only.author, only.logId))) return false;
+  } else {
+    const key = endedControlKey(spaceId);
+    const known = await store.get(key);
+    const isAsBefore = (known ? fromUtf8(known) : '') === endedControlLogs;
+    if (isAsBefore && (await areAllThere(logs, names, await readAllApplied(store, spaceId)))) return false;
+    commit.put(key, toUtf8(endedControlLogs));
+  }
+  await forgetProjection(store, spaceId, commit);
+  return true;
+}
+
+/** True when each log still has what was applied of it. */
+async function areAllThere(
+  logs: LogStore,
+  names: readonly LogName[],
+  applied: Map<string, AppliedLog>,
+): Promise<boolean> {
+  for (const name of names) {
+    const path = logPathOf(name);
+    const next = applied.get(path)?.next ?? 0;
+    applied.delete(path);
+    if (next > countOf(await logs.tip(name.author, name.logId))) return false;
+  }
+  return applied.size === 0;
 }
 
 /** Operations that have no effect for what they say, by reason. Errors: `JOURNAL_CORRUPT`. */
@@ -132,24 +192,21 @@ export async function readRefused(store: KeyValueStore, space: Uuid): Promise<Re
 }
 
 async function openLogs(
-  deps: ProjectDeps,
+  { store, logs }: ProjectDeps,
   space: OpenSpace,
-  report: ProjectionReport,
   names: readonly LogName[],
 ): Promise<ProjectedLog[]> {
-  const { store, logs } = deps;
   const paths = names.map(logPathOf);
   const applied = await readAppliedLogs(store, space.record.space, paths);
   const opened: ProjectedLog[] = [];
   for (const [i, name] of names.entries()) {
-    const head = await logs.tip(name.author, name.logId);
-    // A log that forked is shorter now, and nobody knows any more what stood behind its end.
-    if (applied[i]!.next > countOf(head)) {
-      await forgetProjection(store, space.record.space);
-      report.isRebuilt = true;
-      return openLogs(deps, space, report, names);
-    }
-    opened.push({ name, path: paths[i]!, head, applied: applied[i]!, isWaiting: false });
+    opened.push({
+      name,
+      path: paths[i]!,
+      head: await logs.tip(name.author, name.logId),
+      applied: applied[i]!,
+      isWaiting: false,
+    });
   }
   return opened;
 }
@@ -213,8 +270,23 @@ async function projectLog(context: Context, log: ProjectedLog, options: ProjectO
 function waits({ judge, access, blake3, report }: Context, log: ProjectedLog, bytes: Uint8Array, end: number): boolean {
   const read = createOperationReader(judge, access, blake3, log.name, log.applied.heads).read(bytes);
   if (read.kind !== 'waits') return false;
-  addTo(report.waiting, read.for, end - log.applied.next);
+  noteWaiting(report, access, log.name, read.for, log.applied.next, end);
   return true;
+}
+
+/** Counts the next operations of a log that could show something: not those that are void, nor those of who may only read. */
+function noteWaiting(
+  { waiting }: ProjectionReport,
+  access: AccessState,
+  { author, logId }: LogName,
+  reason: WaitReason,
+  next: number,
+  end: number,
+): void {
+  const level = access.levelNow(author);
+  if (level !== null && !includesLevel(level, 'write')) return;
+  const count = firstOf(next, end, (seq) => access.isVoid(author, logId, seq)) - next;
+  if (count > 0) addTo(waiting, reason, count);
 }
 
 /** Operations that are to be folded and stored together. */
@@ -293,7 +365,7 @@ async function flush(context: Context): Promise<readonly DirtyAsset[]> {
     const { next, heads, voidFrom, waitsFor } = folded.pieces[i]!;
     const { applied } = log;
     log.isWaiting = waitsFor !== undefined;
-    if (waitsFor) addTo(report.waiting, waitsFor, end - next);
+    if (waitsFor) noteWaiting(report, judge.access, piece, waitsFor, next, end);
     if (next === piece.from) continue;
     appliedCount += next - piece.from;
     log.applied = { next, heads, voidFrom: applied.voidFrom === applied.next ? voidFrom : applied.voidFrom };

@@ -43,6 +43,8 @@ export async function settleSpaces(
   { isTurn, retell }: SettleMemory,
   options: AbortOptions = {},
 ): Promise<SettleOutcome> {
+  // Before a peer was met nothing is told again that a fork took away: the catalog keeps it until then.
+  const { isHeld } = deps.hold;
   await checkSignatures(deps, spaces, options);
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
@@ -56,7 +58,7 @@ export async function settleSpaces(
     }
     while (!deps.hold.isHeld && (await space.healKeys((plan) => isTurn(id, plan)))) changed.add(id);
     const news = await openNewAssets(deps, space, await readToldUntil(deps.store), options);
-    const onStored = deps.hold.isHeld ? undefined : news.show;
+    const onStored = isHeld ? undefined : news.show;
     const report = await projectOperations(deps, space, { ...options, onStored });
     refusedNews.set(id, news.refused);
     if (report.appliedCount > 0) changed.add(id);
@@ -68,9 +70,9 @@ export async function settleSpaces(
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
   for (const [id, space] of spaces) {
-    const { refused } = await applyReplicas(deps, space, toldUntil, options);
+    const applied = isHeld ? undefined : await applyReplicas(deps, space, toldUntil, options);
     const projection = projections.get(id)!;
-    const refusedAssets = new Map([...(refusedNews.get(id) ?? []), ...refused]);
+    const refusedAssets = new Map([...(refusedNews.get(id) ?? []), ...(applied?.refused ?? [])]);
     reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }
   return { reports, changed };
