@@ -118,10 +118,15 @@ export function readBytesUpTo(cursor: CborCursor, byteCountMax: number): Uint8Ar
   return take(cursor, readLength(cursor, MAJOR.bytes, byteCountMax));
 }
 
+/** The same without a copy, for bytes that are used up at once: what is kept of a view keeps all that it is a view of. */
+export function viewBytesUpTo(cursor: CborCursor, byteCountMax: number): Uint8Array {
+  return view(cursor, readLength(cursor, MAJOR.bytes, byteCountMax));
+}
+
 /** Reads a text string of at most `byteCountMax` bytes of UTF-8. Errors: `OPERATION_INVALID`. */
 export function readTextUpTo(cursor: CborCursor, byteCountMax: number): string {
   const offset = cursor.offset;
-  const bytes = take(cursor, readLength(cursor, MAJOR.text, byteCountMax));
+  const bytes = view(cursor, readLength(cursor, MAJOR.text, byteCountMax));
   // A decoder drops a byte order mark, and what was read must encode to the same bytes again.
   const startsWithMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   try {
@@ -139,12 +144,18 @@ function readLength(cursor: CborCursor, major: number, max: number): number {
   return Number(length);
 }
 
-function take(cursor: CborCursor, byteCount: number): Uint8Array {
+const take = (cursor: CborCursor, byteCount: number): Uint8Array =>
+  cursor.bytes.slice(cursor.offset, pass(cursor, byteCount));
+
+const view = (cursor: CborCursor, byteCount: number): Uint8Array =>
+  cursor.bytes.subarray(cursor.offset, pass(cursor, byteCount));
+
+/** Moves behind so many bytes and returns where that is. */
+function pass(cursor: CborCursor, byteCount: number): number {
   const end = cursor.offset + byteCount;
   if (end > cursor.bytes.length) throw operationInvalid('its bytes end early', { offset: cursor.bytes.length });
-  const value = cursor.bytes.slice(cursor.offset, end);
   cursor.offset = end;
-  return value;
+  return end;
 }
 
 /** Errors: `OPERATION_INVALID`. */
