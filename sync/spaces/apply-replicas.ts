@@ -1,6 +1,7 @@
 import {
   type ApplyOptions,
   type AssetReplicaState,
+  type AssetSpace,
   type Catalog,
   type CatalogAsset,
   normaliseFields,
@@ -22,8 +23,8 @@ import { openStateBatch } from './state-batch.ts';
 import { noteTaken } from './untaken.ts';
 import { readUntold } from './untold.ts';
 
-/** Assets that one commit of the catalog takes in, when their versions name few segments. */
-const BATCH_ASSETS = 500;
+/** Assets that one commit of the catalog takes in, when their versions name few segments: some milliseconds of work. */
+const BATCH_ASSETS = 256;
 /** Assets of which it is found out what they amount to before others may run: some milliseconds of work. */
 const BREATH_ASSETS = 64;
 
@@ -37,54 +38,106 @@ export interface ApplyDeps extends ProjectDeps {
 /**
  * Brings the catalog to what the operations of a space amount to, for the assets that changed since the last time.
  * `toldUntil` is the last entry of the catalog's journal that the spaces have been told; assets that were changed later, and
- * those of which the space could not be told, stay as they are and stay marked. Returns how many were changed.
+ * those of which the space could not be told, stay as they are and stay marked.
  */
 export async function applyReplicas(
   deps: ApplyDeps,
-  { record, access }: OpenSpace,
+  space: OpenSpace,
   toldUntil: number,
-  { signal }: AbortOptions = {},
-): Promise<number> {
-  const { store, catalog, storeEdge } = deps;
-  const { space } = record;
-  let appliedCount = 0;
-  const untold = await readUntold(store, space);
-  const changedHere = followChanges(catalog, toldUntil, { signal });
+  options: AbortOptions = {},
+): Promise<void> {
+  const applying = await startApplying(deps, space, toldUntil, options);
   for (let from = ''; ;) {
-    throwIfAborted(signal);
-    await changedHere.follow();
-    const dirty = await readDirtyAssets(store, space, from, BATCH_ASSETS);
-    if (dirty.length === 0) return appliedCount;
-    const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
-    const { states, unknown, seals, rest } = await readStates(deps, { space, spaceName: access.name }, wanted);
-    const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
-      for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
-      for (const asset of unknown) commit.delete(dirtyKey(space, asset));
-      for (const [i, outcome] of outcomes.entries()) {
-        noteOutcome(commit, space, states[i]!, outcome, outcome.assetId === rest);
-      }
-    };
-    // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
-    const outcomes = await catalog.applyReplicas(states, {
-      storeEdge,
-      toldUntil: changedHere.until,
-      signal,
-      alsoWrite: note,
-    });
-    const isStored = outcomes.some(({ kind }) => kind === 'applied' || kind === 'removed');
-    if (!isStored) {
-      const commit = new Commit();
-      note(commit, outcomes);
-      if (commit.writes.length > 0) await store.write(commit, { sync: false });
-    }
-    const applied = outcomes.filter(({ kind }) => kind === 'applied').map(({ assetId }) => assetId);
-    appliedCount += applied.length;
-    for (const asset of (await catalog.getAssets(applied)).values()) await deps.afterApply(asset);
-    // A part of an asset that was not taken in would not be taken in the next time.
-    const isStuck = outcomes.some(({ assetId, kind }) => assetId === rest && kind !== 'applied');
-    from = rest && !isStuck ? rest : `${rest ?? dirty.at(-1)!.asset}\0`;
-    await deps.breathe();
+    throwIfAborted(options.signal);
+    const dirty = await readDirtyAssets(deps.store, space.record.space, from, BATCH_ASSETS);
+    if (dirty.length === 0) return;
+    from = (await applyBatch(applying, dirty)) ?? behind(dirty.at(-1)!.asset);
   }
+}
+
+/** The least key behind that of an asset. */
+const behind = (asset: Uuid): string => `${asset}\0`;
+
+/**
+ * Shows assets that the catalog has not had yet while more is coming: what is known of these already is true as far as it
+ * goes. One that the catalog has waits until all that came is known, so that nothing is taken back and given again.
+ */
+export async function openNewAssets(
+  deps: ApplyDeps,
+  space: OpenSpace,
+  toldUntil: number,
+  options: AbortOptions = {},
+): Promise<(assets: readonly DirtyAsset[]) => Promise<void>> {
+  const applying = await startApplying(deps, space, toldUntil, options);
+  return async (assets) => {
+    for (let from = 0; from < assets.length; from += BATCH_ASSETS) {
+      throwIfAborted(options.signal);
+      const batch = assets.slice(from, from + BATCH_ASSETS);
+      const present = await deps.catalog.getAssets(batch.map(({ asset }) => asset as AssetId));
+      const unseen = batch.filter(({ asset }) => !present.has(asset as AssetId));
+      if (unseen.length > 0) await applyBatch(applying, unseen);
+    }
+  };
+}
+
+interface Applying {
+  readonly deps: ApplyDeps;
+  readonly origin: AssetSpace;
+  readonly untold: ReadonlySet<Uuid>;
+  readonly changedHere: ReturnType<typeof followChanges>;
+  readonly options: AbortOptions;
+}
+
+async function startApplying(
+  deps: ApplyDeps,
+  { record: { space }, access }: OpenSpace,
+  toldUntil: number,
+  options: AbortOptions,
+): Promise<Applying> {
+  const untold = await readUntold(deps.store, space);
+  const changedHere = followChanges(deps.catalog, toldUntil, options);
+  return { deps, origin: { space, spaceName: access.name }, untold, changedHere, options };
+}
+
+/** Brings the catalog to what some assets amount to, in one commit. Returns from where on they found no room in it. */
+async function applyBatch(
+  { deps, origin, untold, changedHere, options: { signal } }: Applying,
+  dirty: readonly DirtyAsset[],
+): Promise<string | undefined> {
+  const { store, catalog, storeEdge } = deps;
+  const { space } = origin;
+  await changedHere.follow();
+  const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
+  const { states, unknown, seals, rest } = await readStates(deps, origin, wanted);
+  const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
+    for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
+    for (const asset of unknown) commit.delete(dirtyKey(space, asset));
+    for (const [i, outcome] of outcomes.entries()) {
+      noteOutcome(commit, space, states[i]!, outcome, outcome.assetId === rest);
+    }
+  };
+  // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
+  const outcomes = await catalog.applyReplicas(states, {
+    storeEdge,
+    toldUntil: changedHere.until,
+    signal,
+    alsoWrite: note,
+    onJournal: changedHere.pass,
+  });
+  const isStored = outcomes.some(({ kind }) => kind === 'applied' || kind === 'removed');
+  if (!isStored) {
+    const commit = new Commit();
+    note(commit, outcomes);
+    if (commit.writes.length > 0) await store.write(commit, { sync: false });
+  }
+  const applied = outcomes.filter((outcome) => outcome.kind === 'applied');
+  // Of an asset without a version there are no rows that anything could follow.
+  const withRows = applied.filter(({ version }) => version > 0).map(({ assetId }) => assetId);
+  for (const asset of (await catalog.getAssets(withRows)).values()) await deps.afterApply(asset);
+  await deps.breathe();
+  // A part of an asset that was not taken in would not be taken in the next time.
+  const isStuck = outcomes.some(({ assetId, kind }) => assetId === rest && kind !== 'applied');
+  return rest && isStuck ? behind(rest) : rest;
 }
 
 /**
@@ -103,6 +156,10 @@ function followChanges(catalog: Catalog, toldUntil: number, options: AbortOption
         if (!isReplica) changed.assets.add(assetId);
       }
       changed.until = Math.max(changed.until, last);
+    },
+    /** Passes over entries that are known to come from a space, when they follow those that were looked at. */
+    pass({ first, last }: { readonly first: number; readonly last: number }): void {
+      if (first === changed.until + 1) changed.until = last;
     },
   };
   return changed;
@@ -137,11 +194,7 @@ interface States {
 }
 
 /** What the catalog is to show of assets, of as many as one commit takes in. */
-async function readStates(
-  deps: ApplyDeps,
-  origin: { readonly space: Uuid; readonly spaceName: string },
-  dirty: readonly DirtyAsset[],
-): Promise<States> {
+async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly DirtyAsset[]): Promise<States> {
   const { store, breathe } = deps;
   const batch = openStateBatch(REPLICA_SEGMENTS_MAX);
   const unknown: Uuid[] = [];
@@ -165,11 +218,7 @@ async function readStates(
 }
 
 /** What is said of assets that the catalog can show. */
-async function readSaid(
-  deps: ApplyDeps,
-  origin: { readonly space: Uuid; readonly spaceName: string },
-  dirty: readonly DirtyAsset[],
-) {
+async function readSaid(deps: ApplyDeps, origin: AssetSpace, dirty: readonly DirtyAsset[]) {
   const assets = dirty.map(({ asset }) => asset);
   const projections = await readProjections(deps, origin.space, dirty);
   const shares = await readSharesOf(deps.store, assets);

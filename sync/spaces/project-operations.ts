@@ -23,7 +23,7 @@ import type { FreshProjection, FreshProjections } from './fresh-projections.ts';
 import type { OpenSpace } from './open-space.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import { markRefolds, refoldAssets } from './refold-assets.ts';
-import { putStoredReplica, readStoredReplicas } from './replicas.ts';
+import { type DirtyAsset, putStoredReplica, readStoredReplicas } from './replicas.ts';
 import {
   appliedPrefix,
   dirtyKey,
@@ -35,7 +35,7 @@ import {
 } from './space-keys.ts';
 
 /** Operations that are folded and stored together: to store what so many amount to takes some milliseconds. */
-const BATCH_OPERATIONS = 2_000;
+const BATCH_OPERATIONS = 1_000;
 /** Bytes of operations that are held at one time. */
 const BATCH_BYTES_MAX = 16 * 2 ** 20;
 
@@ -51,6 +51,8 @@ export interface ProjectDeps extends FoldDeps {
   /** Folds on another thread; absent where there is none. */
   readonly foldAside?: FoldOperations | undefined;
   readonly fresh: FreshProjections;
+  /** Operations of one batch; `BATCH_OPERATIONS` when absent. Fewer where many batches are to follow each other. */
+  readonly batchOperations?: number | undefined;
 }
 
 export interface ProjectionReport {
@@ -64,6 +66,11 @@ export interface ProjectionReport {
 export interface ProjectOptions extends AbortOptions {
   /** The one log that something was appended to. */
   readonly only?: LogName;
+  /**
+   * Called with the assets of a batch once they are stored, when more follows: goes on while the next batch is folded, and
+   * ends before that is stored. Those that have to be folded anew are left out.
+   */
+  readonly onStored?: ((assets: readonly DirtyAsset[]) => Promise<void>) | undefined;
 }
 
 interface Context extends ProjectDeps {
@@ -73,6 +80,8 @@ interface Context extends ProjectDeps {
   readonly access: AccessState;
   readonly report: ProjectionReport;
   readonly batch: Batch;
+  /** What goes on beside. */
+  beside: Promise<void>;
 }
 
 /** A data log and how far it was applied. */
@@ -102,12 +111,17 @@ export async function projectOperations(
   const { access } = judge;
   const names = space.store.logs('data');
   report.isRebuilt = await forgetWhatEnded(deps, space, names, space.endedControlLogs, options.only);
-  const context = { ...deps, space, judge, access, report, batch: openBatch() };
-  for (const log of await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names)) {
-    await findJudgedAnew(context, log);
-    await projectLog(context, log, options);
+  const batch = openBatch(deps.batchOperations);
+  const context: Context = { ...deps, space, judge, access, report, batch, beside: Promise.resolve() };
+  try {
+    for (const log of await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names)) {
+      await findJudgedAnew(context, log);
+      await projectLog(context, log, options);
+    }
+    await flush(context);
+  } finally {
+    await context.beside;
   }
-  await flush(context);
   await refoldAssets(deps, space, access, options);
   return report;
 }
@@ -228,9 +242,10 @@ function firstOf(start: number, end: number, holds: (number: number) => boolean)
   return low;
 }
 
-async function projectLog(context: Context, log: ProjectedLog, { signal }: AbortOptions): Promise<void> {
+async function projectLog(context: Context, log: ProjectedLog, options: ProjectOptions): Promise<void> {
   const { logs, report, batch } = context;
   const { name, head } = log;
+  const { signal } = options;
   const count = countOf(head);
   const verifiedCount = Math.min(head?.verifiedCount ?? 0, count);
   if (count > verifiedCount) addTo(report.waiting, 'signature', count - verifiedCount);
@@ -243,7 +258,7 @@ async function projectLog(context: Context, log: ProjectedLog, { signal }: Abort
     if (piece.from === start && piece.operations.length === 0 && waits(context, log, bytes, verifiedCount)) return;
     batch.add(piece, bytes);
     if (batch.isFull()) {
-      await flush(context);
+      context.beside = goOn(options.onStored, await flush(context));
       throwIfAborted(signal);
       if (log.isWaiting) return;
       piece = batch.open(log, verifiedCount);
@@ -290,7 +305,7 @@ interface GrowingPiece extends LogPiece {
   readonly operations: Uint8Array[];
 }
 
-function openBatch(): Batch {
+function openBatch(operationsMax = BATCH_OPERATIONS): Batch {
   const batch: Batch = {
     pieces: [],
     operationCount: 0,
@@ -306,22 +321,30 @@ function openBatch(): Batch {
       batch.operationCount += 1;
       batch.byteCount += bytes.length;
     },
-    isFull: () => batch.operationCount >= BATCH_OPERATIONS || batch.byteCount >= BATCH_BYTES_MAX,
+    isFull: () => batch.operationCount >= operationsMax || batch.byteCount >= BATCH_BYTES_MAX,
     clear: () => void Object.assign(batch, { pieces: [], operationCount: 0, byteCount: 0 }),
   };
   return batch;
 }
 
-async function flush(context: Context): Promise<void> {
+/** Starts what goes on beside the next batch. What is wrong with it is met when it is awaited. */
+function goOn(onStored: ProjectOptions['onStored'], assets: readonly DirtyAsset[]): Promise<void> {
+  const beside = Promise.resolve(onStored?.(assets));
+  beside.catch(() => undefined);
+  return beside;
+}
+
+/** Folds and stores what was gathered. Returns the assets that are as they are to be. */
+async function flush(context: Context): Promise<readonly DirtyAsset[]> {
   const { store, space, report, batch, judge, foldAside, fresh } = context;
   const { space: spaceId } = space.record;
   const pieces = batch.pieces.filter(({ piece }) => piece.operations.length > 0);
   const isSmall = batch.operationCount < FOLD_ASIDE_OPERATIONS_MIN;
   batch.clear();
-  if (pieces.length === 0) return;
+  if (pieces.length === 0) return [];
   const fold = isSmall || !foldAside ? foldHere(context) : foldAside;
   const commit = new Commit();
-  const shown: [Uuid, FreshProjection][] = [];
+  const stored: (DirtyAsset & FreshProjection & { readonly mustRebuild: boolean })[] = [];
   const folded = await fold(
     judge,
     pieces.map(({ piece }) => piece),
@@ -332,7 +355,7 @@ async function flush(context: Context): Promise<void> {
           if (mustRebuild) commit.put(refoldKey(spaceId, asset), new Uint8Array());
           const mark = fresh.newMark();
           putStoredReplica(commit, spaceId, asset, replica, mark);
-          shown.push([asset, { mark, projection, byteCount: replica.length }]);
+          stored.push({ asset, mark, projection, byteCount: replica.length, mustRebuild });
         }
       },
     },
@@ -348,16 +371,19 @@ async function flush(context: Context): Promise<void> {
     log.applied = { next, heads, voidFrom: applied.voidFrom === applied.next ? voidFrom : applied.voidFrom };
     putAppliedLog(commit, spaceId, log.path, log.applied);
   }
-  if (appliedCount === 0) return;
+  if (appliedCount === 0) return [];
   for (const segment of folded.announced) putAnnounced(commit, spaceId, segment);
   if (folded.refused.size > 0) {
     const counts = new Map(await readRefused(store, spaceId));
     for (const [reason, count] of folded.refused) addTo(counts, reason, count);
     commit.put(refusedKey(spaceId), canonicalJson(Object.fromEntries(counts)));
   }
+  await context.beside;
   await store.write(commit, { sync: false });
-  for (const [asset, projection] of shown) fresh.keep(spaceId, asset, projection);
+  for (const { asset, mark, projection, byteCount } of stored)
+    fresh.keep(spaceId, asset, { mark, projection, byteCount });
   report.appliedCount += appliedCount;
+  return stored.filter(({ mustRebuild }) => !mustRebuild);
 }
 
 function addTo<K>(counts: Map<K, number>, key: K, count: number): void {

@@ -3,12 +3,12 @@
  * catalog signed, and the catalog given what others changed. Each step can be repeated after a crash.
  */
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
-import { type ApplyDeps, applyReplicas } from './apply-replicas.ts';
+import { type ApplyDeps, applyReplicas, openNewAssets } from './apply-replicas.ts';
 import { carrySpace, isCarried } from './carry-space.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
 import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
-import { type FollowDeps, publishChanges } from './publish-changes.ts';
+import { type FollowDeps, publishChanges, readToldUntil } from './publish-changes.ts';
 import type { RetellDeps, Retelling } from './retell-lost.ts';
 import { readUntaken } from './untaken.ts';
 
@@ -57,7 +57,8 @@ export async function settleSpaces(
       continue;
     }
     while (!deps.hold.isHeld && (await space.healKeys((plan) => isTurn(id, plan)))) changed.add(id);
-    const report = await projectOperations(deps, space, options);
+    const onStored = isHeld ? undefined : await openNewAssets(deps, space, await readToldUntil(deps.store), options);
+    const report = await projectOperations(deps, space, { ...options, onStored });
     if (report.appliedCount > 0) changed.add(id);
     projections.set(id, report);
     if ((await retell(deps, space, report, options)) > 0) changed.add(id);

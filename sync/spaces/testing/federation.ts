@@ -133,6 +133,7 @@ export async function openNode(disk: NodeDisk<KeyValueStore>): Promise<Federatio
     deviceName: name,
     peerId: async () => name,
     openDocument: openYjsDocument,
+    batchOperations: 7,
     hold: { isHeld: false, whenReleased: async () => undefined },
     storeEdge,
     edgesTo: (asset) => edgesTo(store, asset),

@@ -96,6 +96,7 @@ export async function openMemoryNode(home: MemoryHome, { clock: given, deps = {}
     deviceName: name,
     peerId: async () => name,
     openDocument: openYjsDocument,
+    batchOperations: 7,
     storeEdge,
     edgesTo: (asset) => edgesTo(store, asset),
     afterApply: async () => undefined,
