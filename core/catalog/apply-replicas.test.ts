@@ -162,7 +162,7 @@ test('a rename on this node is a wish for the space', async () => {
 });
 
 test('rows go when the space has no version of them any more', async () => {
-  const { catalog, apply, ids, trail, store, ...world } = createWorld();
+  const { catalog, apply, ids, store, ...world } = createWorld();
   await apply(testReplica(1, { versions: [testVersion(1, [1, 2])] }));
   const none = { ...testVersion(2, []), operationId: null, sources: [] };
   expect(await apply(testReplica(1, { versions: [none] }))).toMatchObject([{ kind: 'applied', version: 2 }]);

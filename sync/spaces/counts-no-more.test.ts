@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ACTOR } from '#core/catalog/testing/catalog-world.ts';
-import { agree, CONTEXT, type FederationNode, invite, newNode, projectionHash } from './testing/federation.ts';
+import { agree, CONTEXT, type FederationNode, invite, newNode } from './testing/federation.ts';
 import {
   admit,
   context,

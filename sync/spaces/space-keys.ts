@@ -6,7 +6,7 @@
  * | `space/<space>`                              | the space as this node knows it, see `space-record.ts`       |
  * | `space-asset/<asset>`                        | which space an asset is in, see `shared-asset.ts`            |
  * | `space-replica/<space>/<asset>`              | what the operations about an asset amount to                 |
- * | `space-dirty/<space>/<asset>`                | empty: the catalog has not taken this replica in yet         |
+ * | `space-dirty/<space>/<asset>`                | the mark of a replica that the catalog has not taken in yet  |
  * | `space-applied/<space>/<author>/<log>`       | how far the operations of a data log have been applied       |
  * | `space-ended/<space>`                        | the control logs that had ended in a fork then, as text      |
  * | `space-retold/<space>/<log>/<asset>`         | which operations of an ended log were signed anew            |
