@@ -52,9 +52,10 @@ export interface AccessState {
   readonly members: ReadonlyMap<string, Member>;
   /**
    * Devices that somebody let in who had the right to, whether that counts now or not; the members are among them. What
-   * they sign belongs to the space, and nothing of any other device does. More operations never make it less.
+   * they sign belongs to the space, and nothing of any other device does. More operations never make it less. The numbers
+   * from 0 are an order in which they could have come in: what let one in builds on operations of those before it.
    */
-  readonly admitted: ReadonlySet<string>;
+  readonly admitted: ReadonlyMap<string, number>;
   levelNow(device: Uint8Array): Level | null;
   /**
    * What the device may do as an author who had seen these control operations and what lies before them; undefined when one

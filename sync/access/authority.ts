@@ -96,6 +96,12 @@ export class Authority {
     return this.#grants.keys();
   }
 
+  /** The first authorised operation that lets in a device that was let in, valid or not: least depth, then least id. */
+  firstGrantNode(device: string): Node {
+    const nodes = this.#grantsOf(device).map(({ node }) => node);
+    return nodes.reduce((first, node) => (compareNodes(node, first) < 0 ? node : first));
+  }
+
   /** Adds an operation that is authorised at its past. */
   add(node: Node, effect: Effect): void {
     this.#kinds.set(node, effect.kind);

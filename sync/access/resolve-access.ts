@@ -57,7 +57,7 @@ export function resolveAccess(
   const frontiers = [...members.keys()].flatMap((device) => authority.revocationsOf(device, now));
   return {
     ...state,
-    admitted: order.admitted,
+    admitted: listAdmitted(authority),
     waiting: order.waiting,
     levelNow: (device) => members.get(toHex(device))?.level ?? null,
     levelAt: levelsAt(authority, order),
@@ -171,6 +171,14 @@ function isWithoutEffect(authority: Authority, node: Node, now: Moment): boolean
   return grants.some(({ device }) =>
     authority.revocationsOf(device, now).some((removal) => hasBit(node.past, removal.node.index)),
   );
+}
+
+function listAdmitted(authority: Authority): Map<string, number> {
+  const firsts = [...authority.devices()].map((device) => ({ device, node: authority.firstGrantNode(device) }));
+  const isBefore = (left: (typeof firsts)[0], right: (typeof firsts)[0]) =>
+    left.node === right.node ? left.device < right.device : compareNodes(left.node, right.node) < 0;
+  const inOrder = firsts.toSorted((left, right) => (isBefore(left, right) ? -1 : 1));
+  return new Map(inOrder.map(({ device }, place) => [device, place]));
 }
 
 function listMembers(authority: Authority, now: Moment): Map<string, Member> {

@@ -3,7 +3,14 @@
  * the order of their logs; one whose key or whose author's rights are not here yet keeps its log waiting. What turns out to
  * be void after it was applied, or not, is found again and folded anew.
  */
-import { type AbortOptions, canonicalJson, readRecord, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
+import {
+  type AbortOptions,
+  canonicalJson,
+  equalBytes,
+  readRecord,
+  throwIfAborted,
+  type Uuid,
+} from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import { type AccessState, includesLevel } from '#sync/access/index.ts';
 import { type AssetOperation, type DocumentDeps, foldAsset } from '#sync/documents/index.ts';
@@ -15,7 +22,7 @@ import type { OpenSpace } from './open-space.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import { markRefolds, refoldAssets } from './refold-assets.ts';
 import { putReplica, readReplicas } from './replicas.ts';
-import { appliedPrefix, refoldKey, refoldPrefix, refusedKey, replicaPrefix } from './space-keys.ts';
+import { appliedPrefix, controlForksKey, refoldKey, refoldPrefix, refusedKey, replicaPrefix } from './space-keys.ts';
 
 /** Operations that are folded and stored together: so many replicas are read and written at once. */
 const BATCH_OPERATIONS = 10_000;
@@ -51,6 +58,7 @@ interface Context extends ProjectDeps {
   readonly access: AccessState;
   readonly report: ProjectionReport;
   readonly batch: Batch;
+  readonly isLeft: (log: ProjectedLog) => boolean;
 }
 
 /** A data log and how far it was applied. */
@@ -74,9 +82,11 @@ export async function projectOperations(
   options: ProjectOptions = {},
 ): Promise<ProjectionReport> {
   const report: ProjectionReport = { appliedCount: 0, waiting: new Map(), isRebuilt: false };
+  if (!options.only) report.isRebuilt = await forgetIfForked(deps, space);
   const { access } = space;
-  const context = { ...deps, space, access, report, batch: openBatch() };
-  for (const log of await openLogs(deps, space, report, options.only ? [options.only] : space.store.logs('data'))) {
+  const logs = await openLogs(deps, space, report, options.only ? [options.only] : space.store.logs('data'));
+  const context = { ...deps, space, access, report, batch: openBatch(), isLeft: leftLogs(space, logs) };
+  for (const log of logs) {
     await findJudgedAnew(context, log);
     await projectLog(context, log, options);
   }
@@ -92,6 +102,34 @@ export async function forgetProjection(store: KeyValueStore, space: Uuid): Promi
     for await (const [key] of store.entries(prefixRange(prefix))) commit.delete(key);
   }
   await store.write(commit, { sync: true });
+}
+
+/**
+ * True for a log whose author may have gone on in another one and told there again what stands in it: what waits for control
+ * operations may do so for good where one of their logs was forked.
+ */
+function leftLogs(space: OpenSpace, logs: readonly ProjectedLog[]): (log: ProjectedLog) => boolean {
+  const isForked = space.store.logs('control').some(({ head }) => head?.frozenFrom !== undefined);
+  return ({ name, path }) =>
+    isForked && logs.some((other) => other.path !== path && equalBytes(other.name.author, name.author));
+}
+
+/**
+ * When the fork of a control log takes away what operations were judged by, all of them are judged anew. Returns whether that
+ * is so.
+ */
+async function forgetIfForked({ store }: ProjectDeps, space: OpenSpace): Promise<boolean> {
+  const key = controlForksKey(space.record.space);
+  const forks = space.store
+    .logs('control')
+    .flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [`${logPathOf(log)}/${log.head.frozenFrom}`]))
+    .toSorted();
+  const stored = await store.get(key);
+  const known = stored ? readRecord<string[]>(key, stored) : [];
+  if (known.join() === forks.join()) return false;
+  await forgetProjection(store, space.record.space);
+  await store.write(new Commit().put(key, canonicalJson(forks)), { sync: true });
+  return true;
 }
 
 /** Operations that have no effect for what they say, by reason. Errors: `JOURNAL_CORRUPT`. */
@@ -173,7 +211,7 @@ async function projectLog(context: Context, log: ProjectedLog, { signal }: Abort
     const read = reader.read(bytes);
     if (read.kind === 'waits') {
       const count = countEffective(access, name, next, verifiedCount);
-      if (count > 0) addTo(report.waiting, read.for, count);
+      if (count > 0 && !context.isLeft(log)) addTo(report.waiting, read.for, count);
       break;
     }
     if (!access.isVoid(name.author, name.logId, next)) note();

@@ -8,7 +8,6 @@ import {
   isSigned,
   type LogHead,
   type LogKind,
-  type LogName,
   operationCount,
   peekOperation,
   registeredLog,
@@ -89,7 +88,7 @@ export interface SpaceStore extends OperationStore {
   /** All operations of control logs that count, log after log; also of those who were not let in. */
   controlOperations(): AsyncIterable<SignedOperation>;
   /** The logs of the space, as far as they were followed; those of one kind when it is named. */
-  logs(kind?: LogKind): LogName[];
+  logs(kind?: LogKind): SpaceLog[];
 }
 
 const refused = (reason: MissingReason): AppendOutcome => ({ outcome: 'refused', reason });
