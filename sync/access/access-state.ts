@@ -1,3 +1,4 @@
+import type { ControlOperation } from './control-operation.ts';
 import type { Level } from './level.ts';
 
 /** A device that was granted a level, also when it was removed later. */
@@ -64,6 +65,13 @@ export interface AccessState {
   levelAt(device: Uint8Array, heads: readonly Uint8Array[]): Level | null | undefined;
   /** True for an operation behind the frontier of a revocation, and for every one of a device without a valid grant. */
   isVoid(author: Uint8Array, logId: Uint8Array, seq: number): boolean;
+  /** The removal of a device that counts, the first of several; undefined for one that was not removed. */
+  removalOf(device: Uint8Array): ControlOperation | undefined;
+  /**
+   * What a device may still be told that was let in and has no level now: the operations that ended it, and all that their
+   * authors had seen, each after what it builds on. Empty for any other device.
+   */
+  farewellTo(device: Uint8Array): readonly ControlOperation[];
   /** Ids of control operations of members that nobody builds on yet: the dependencies of the next one. Rising. */
   readonly heads: readonly Uint8Array[];
   /** The latest first. */

@@ -141,6 +141,22 @@ export class Authority {
     return this.#revocationsOf(device).filter((revocation) => this.isEffective(revocation, moment));
   }
 
+  /** What left a device without a level: its removals, and whatever made the grants void that it had. */
+  endsOf(device: string, moment: Moment): Set<Node> {
+    const ends = new Set(this.revocationsOf(device, moment).map(({ node }) => node));
+    for (const grant of this.#grantsOf(device)) {
+      for (const support of this.#supportOf(grant.node)) {
+        for (const removal of this.revocationsOf(support.author, moment)) {
+          if (isOutside(removal, support)) ends.add(removal.node);
+        }
+        if (this.#isLeftBehind(support, moment.members)) {
+          for (const carrier of this.#carriersIn(moment.members)) ends.add(carrier);
+        }
+      }
+    }
+    return ends;
+  }
+
   /** The revocation that an authorised operation is. */
   revocationIn(node: Node): Revocation | undefined {
     return this.#revocationIn.get(node);

@@ -166,6 +166,39 @@ describe('revocations', () => {
   });
 });
 
+describe('farewells', () => {
+  test('tell a removed device of its removal, and of nothing that was signed later or beside it', () => {
+    const given = space.grant(ada, ben, 'manage');
+    const seen = space.grant(ben, cem, 'write', [given]);
+    const own = space.say(cem, 'granary.log.v1', new Uint8Array(), [seen]);
+    const beside = space.grant(ada, dora, 'read');
+    const removal = space.revoke(ben, cem, own, [own]);
+    const later = space.grant(ben, eve, 'read', [removal, beside]);
+    const state = space.resolve();
+    expect(state.farewellTo(cem.id)).toEqual([founding, given, seen, own, removal]);
+    expect(state.removalOf(cem.id)).toEqual(removal);
+    const told = space.resolve([founding, given, seen, own, removal]);
+    expect(told.members.get(hexOf(cem))?.level).toBeNull();
+    for (const device of [ada, ben, dora, eve]) expect(state.farewellTo(device.id)).toEqual([]);
+    expect(state.farewellTo(deviceOf('nobody').id)).toEqual([]);
+    expect(state.heads).toEqual([later.id]);
+  });
+
+  test('tell a device whose grant became void what made it so', () => {
+    const given = space.grant(ada, ben, 'manage');
+    const late = space.grant(ben, cem, 'manage', [given]);
+    const rested = space.grant(cem, dora, 'write', [late]);
+    const removal = space.revoke(ada, ben, undefined);
+    const state = space.resolve();
+    for (const device of [cem, dora]) {
+      expect(state.farewellTo(device.id)).toEqual([founding, given, removal]);
+      expect(state.removalOf(device.id)).toBeUndefined();
+    }
+    const told = space.resolve([founding, given, late, rested, removal]);
+    expect(told.levelNow(dora.id)).toBeNull();
+  });
+});
+
 test('what waits for its past has no effect until that comes', () => {
   const given = space.grant(ada, ben, 'manage');
   const last = space.grant(ben, cem, 'read', [given]);

@@ -62,6 +62,8 @@ export function resolveAccess(
     levelNow: (device) => members.get(toHex(device))?.level ?? null,
     levelAt: levelsAt(authority, order),
     isVoid: (author, logId, seq) => isVoid(toHex(author), toHex(logId), seq),
+    removalOf: (device) => removalOf(authority, toHex(device), now),
+    farewellTo: (device) => (members.get(toHex(device))?.level ? [] : farewellTo(order, authority, toHex(device), now)),
     hash: hashAccess(deps.blake3, state, frontiers),
   };
 }
@@ -208,6 +210,16 @@ function voidPredicate(authority: Authority, members: ReadonlyMap<string, Member
   const revocations = new Map([...members.keys()].map((device) => [device, authority.revocationsOf(device, now)]));
   return (author, logId, seq) =>
     revocations.get(author)?.some(({ frontier }) => seq > (frontier.get(logId) ?? -1)) ?? true;
+}
+
+function removalOf(authority: Authority, device: string, now: Moment): ControlOperation | undefined {
+  const removals = authority.revocationsOf(device, now).map(({ node }) => node);
+  return removals.toSorted(compareNodes)[0]?.operation;
+}
+
+function farewellTo({ nodes }: CausalOrder, authority: Authority, device: string, now: Moment): ControlOperation[] {
+  const told = membersUpTo([...authority.endsOf(device, now)], nodes.length);
+  return nodes.filter(({ index }) => hasBit(told, index)).map(({ operation }) => operation);
 }
 
 /** Strangers cannot add heads: there is a limit to how many an operation can name. */

@@ -9,6 +9,7 @@ import {
   type Random,
   throwIfAborted,
   toHex,
+  type Uuid,
 } from '#core/kernel/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
 import type { Blake3 } from '#sync/log/index.ts';
@@ -19,6 +20,13 @@ import type { PeerStream, Transport } from '#sync/transport/index.ts';
 import { ADDRESSES_FRAME_BYTES_MAX, ADDRESSES_PROTOCOL, answerAddresses, askAddresses } from './exchange-addresses.ts';
 import { type PeerRecord, readPeer, type SpaceContact, writePeer } from './peer-record.ts';
 import { createSessionGate } from './session-gate.ts';
+import {
+  askRemoval,
+  createRemovalTeller,
+  REMOVAL_FRAME_BYTES_MAX,
+  REMOVAL_PROTOCOL,
+  REMOVAL_STREAMS_PER_PEER_MAX,
+} from './tell-removal.ts';
 import { watchChannel } from './watched-channel.ts';
 
 export const SYNC_PROTOCOL = '/granary/sync/1';
@@ -162,6 +170,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
       count(`session-${report.end}`);
       await remember(device, (peer) => withReport(opened, peer, report));
       await deps.afterSession(report);
+      await hearOfRemovals(opened, stream.peer, report, any);
       return report;
     } catch (error) {
       stream.abort();
@@ -170,6 +179,17 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     } finally {
       running.delete(session);
       ended.abort();
+    }
+  }
+
+  /** A member who does not name a space may know that it goes on without this device. */
+  async function hearOfRemovals(opened: OpenedSpaces, peer: Uint8Array, report: SessionReport, signal: AbortSignal) {
+    if (report.end !== 'complete') return;
+    for (const { space, isOffered } of contactsOf(opened, peer, report)) {
+      const named = opened.get(space as Uuid);
+      if (isOffered || !named || named.access.levelNow(transport.self) === null) continue;
+      // Whoever cannot tell is no worse a peer for that.
+      await askRemoval({ transport }, peer, named, { signal }).catch(() => throwIfAborted(signal));
     }
   }
 
@@ -285,6 +305,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     ADDRESSES_PROTOCOL,
     { maxFrameBytes: ADDRESSES_FRAME_BYTES_MAX, maxStreamsPerPeer: SESSIONS_PER_PEER_MAX },
     (stream) => answerAddresses(exchange, stream),
+  );
+  transport.handle(
+    REMOVAL_PROTOCOL,
+    { maxFrameBytes: REMOVAL_FRAME_BYTES_MAX, maxStreamsPerPeer: REMOVAL_STREAMS_PER_PEER_MAX },
+    createRemovalTeller({ spaces, clock, count: (event) => count(`removal-${event}`) }),
   );
   transport.handle(
     SYNC_PROTOCOL,

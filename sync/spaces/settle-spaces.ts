@@ -5,6 +5,7 @@
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { type ApplyDeps, applyReplicas } from './apply-replicas.ts';
 import { carrySpace, isCarried } from './carry-space.ts';
+import { isLeft } from './find-removal.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
 import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
@@ -37,6 +38,9 @@ export interface SettleOutcome {
   readonly changed: ReadonlySet<Uuid>;
 }
 
+/** Of a space that goes on without this device: what is here stays as it is. */
+const NOTHING_APPLIED = { refused: new Map<Uuid, string>() } as const;
+
 export async function settleSpaces(
   deps: SettleDeps,
   spaces: ReadonlyMap<Uuid, OpenSpace>,
@@ -47,6 +51,10 @@ export async function settleSpaces(
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
   for (const [id, space] of spaces) {
+    if (isLeft(space)) {
+      projections.set(id, NOTHING_PROJECTED);
+      continue;
+    }
     if (isCarried(space)) {
       if ((await carrySpace(deps, space, options)).hasNews) changed.add(id);
       projections.set(id, NOTHING_PROJECTED);
@@ -64,7 +72,7 @@ export async function settleSpaces(
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
   for (const [id, space] of spaces) {
-    const { refused } = await applyReplicas(deps, space, toldUntil, options);
+    const { refused } = isLeft(space) ? NOTHING_APPLIED : await applyReplicas(deps, space, toldUntil, options);
     const projection = projections.get(id)!;
     reports.set(id, { projection, refusedAssets: refused, publishFault: faults.get(id), untoldAssets: assetFaults });
   }

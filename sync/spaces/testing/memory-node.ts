@@ -11,7 +11,7 @@ import { nodeOneTimeCipher } from '#sync/access/adapters/node-one-time-cipher.ts
 import { nodeX25519 } from '#sync/access/adapters/node-x25519.ts';
 import { agreementKeyOf, type Level } from '#sync/access/index.ts';
 import { openYjsDocument } from '#sync/documents/index.ts';
-import { deviceKeyOf, type LogName, openLogStore, type LogStore } from '#sync/log/index.ts';
+import { deviceKeyOf, openLogStore, type LogStore } from '#sync/log/index.ts';
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import { createMemoryMarker } from '#sync/log/testing/memory-marker.ts';
 import { runSession } from '#sync/reconcile/index.ts';
@@ -144,8 +144,7 @@ export async function admit(host: MemoryNode, spaceName: string, guest: MemoryNo
   await host.spaces.admit(space, guest.admission(level));
   const operations: Uint8Array[] = [];
   const { record, genesisId, store } = space;
-  const rank = ({ author, logId }: LogName) => store.rank(author, logId);
-  for (const { author, logId } of store.logs('control').toSorted((left, right) => rank(left) - rank(right))) {
+  for (const { author, logId } of store.controlLogs()) {
     operations.push(...(await Array.fromAsync(store.operationsFrom(author, logId, 0))));
   }
   await guest.spaces.join({ space: record.space, genesisId, name: record.name, operations });
