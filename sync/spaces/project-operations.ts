@@ -6,6 +6,7 @@
 import {
   type AbortOptions,
   canonicalJson,
+  equalBytes,
   fromUtf8,
   readRecord,
   throwIfAborted,
@@ -80,6 +81,7 @@ interface Context extends ProjectDeps {
   readonly access: AccessState;
   readonly report: ProjectionReport;
   readonly batch: Batch;
+  readonly isLeft: (log: ProjectedLog) => boolean;
   /** What goes on beside. */
   beside: Promise<void>;
 }
@@ -112,9 +114,11 @@ export async function projectOperations(
   const names = space.store.logs('data');
   report.isRebuilt = await forgetWhatEnded(deps, space, names, space.endedControlLogs, options.only);
   const batch = openBatch(deps.batchOperations);
-  const context: Context = { ...deps, space, judge, access, report, batch, beside: Promise.resolve() };
+  const logs = await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names);
+  const isLeft = leftLogs(space, logs);
+  const context: Context = { ...deps, space, judge, access, report, batch, isLeft, beside: Promise.resolve() };
   try {
-    for (const log of await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names)) {
+    for (const log of logs) {
       await findJudgedAnew(context, log);
       await projectLog(context, log, options);
     }
@@ -182,6 +186,16 @@ async function areAllThere(
     if (next > countOf(await logs.tip(name.author, name.logId))) return false;
   }
   return applied.size === 0;
+}
+
+/**
+ * True for a log whose author may have gone on in another one and told there again what stands in it: what waits for control
+ * operations may do so for good where one of their logs was forked.
+ */
+function leftLogs(space: OpenSpace, logs: readonly ProjectedLog[]): (log: ProjectedLog) => boolean {
+  const isForked = space.store.logs('control').some(({ head }) => head?.frozenFrom !== undefined);
+  return ({ name, path }) =>
+    isForked && logs.some((other) => other.path !== path && equalBytes(other.name.author, name.author));
 }
 
 /** Operations that have no effect for what they say, by reason. Errors: `JOURNAL_CORRUPT`. */

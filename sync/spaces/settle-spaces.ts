@@ -5,6 +5,7 @@
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { type ApplyDeps, applyReplicas, openNewAssets } from './apply-replicas.ts';
 import { carrySpace, isCarried } from './carry-space.ts';
+import { isLeft } from './find-removal.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
 import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
@@ -50,6 +51,10 @@ export async function settleSpaces(
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
   for (const [id, space] of spaces) {
+    if (isLeft(space)) {
+      projections.set(id, NOTHING_PROJECTED);
+      continue;
+    }
     if (isCarried(space)) {
       if ((await carrySpace(deps, space, options)).hasNews) changed.add(id);
       projections.set(id, NOTHING_PROJECTED);
@@ -68,7 +73,8 @@ export async function settleSpaces(
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
   for (const [id, space] of spaces) {
-    if (!isHeld) await applyReplicas(deps, space, toldUntil, options);
+    // A space that goes on without this device stays here as it is.
+    if (!isHeld && !isLeft(space)) await applyReplicas(deps, space, toldUntil, options);
     const [projection, refusedAssets] = [projections.get(id)!, await readUntaken(deps.store, id)];
     reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }

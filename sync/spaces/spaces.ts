@@ -14,6 +14,7 @@ import { keyFingerprint } from '#sync/log/index.ts';
 import type { SpaceView } from '#sync/reconcile/index.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
+import { findRemoval } from './find-removal.ts';
 import { createFreshProjections } from './fresh-projections.ts';
 import type { JoinedSpace } from './join-space.ts';
 import { listForks } from './list-forks.ts';
@@ -132,12 +133,14 @@ export function createSpaces(given: SpacesDeps): Spaces {
     }),
   );
 
-  async function summary({ record, access }: OpenSpace): Promise<SpaceSummary> {
+  async function summary(space: OpenSpace): Promise<SpaceSummary> {
+    const { record, access } = space;
     const shared = await readSharedAssets(store);
     return {
       space: record.space,
       name: record.name,
       level: access.levelNow(key.publicKey),
+      removal: await findRemoval(deps, space),
       memberCount: [...access.members.values()].filter(({ level }) => level !== null).length,
       assetCount: shared.filter(({ space }) => space === record.space).length,
     };

@@ -250,10 +250,7 @@ export async function handOverControl(from: WorldNode, to: WorldNode, space: str
 
 async function controlOf({ logs }: WorldNode, { store }: OpenSpace): Promise<Uint8Array[]> {
   const operations: Uint8Array[] = [];
-  const control = store
-    .logs('control')
-    .toSorted((left, right) => store.rank(left.author, left.logId) - store.rank(right.author, right.logId));
-  for (const { author, logId } of control)
+  for (const { author, logId } of store.controlLogs())
     operations.push(...(await Array.fromAsync(logs.operationsFrom(author, logId, 0))));
   return operations;
 }
