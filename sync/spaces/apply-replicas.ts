@@ -10,6 +10,7 @@ import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type U
 import { Commit } from '#core/platform/ports.ts';
 import { projectAsset } from '#sync/documents/index.ts';
 import { decodeSealedSegment } from '#sync/segments/index.ts';
+import { markLacking } from './lacking-rows.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import { readDirtyAssets, readReplicas } from './replicas.ts';
@@ -61,10 +62,11 @@ export async function applyReplicas(
     if (dirty.length === 0) return report;
     after = dirty.at(-1)!;
     const wanted = dirty.filter((asset) => !untold.has(asset) && !changedHere.assets.has(asset));
-    const { states, unknown, seals } = await readStates(deps, { space, spaceName: access.name }, wanted);
+    const { states, unknown, seals, withRows } = await readStates(deps, { space, spaceName: access.name }, wanted);
     const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
       for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
       for (const asset of unknown) commit.delete(dirtyKey(space, asset));
+      for (const asset of withRows) markLacking(commit, asset);
       for (const [i, outcome] of outcomes.entries()) noteOutcome(commit, space, states[i]!, outcome);
     };
     // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
@@ -124,6 +126,8 @@ interface States {
   readonly states: readonly AssetReplicaState[];
   /** Assets of which there is nothing to be shown. */
   readonly unknown: readonly Uuid[];
+  /** Assets that have versions, whose rows may have to come. */
+  readonly withRows: readonly Uuid[];
   /** Under which names their segments travel. */
   readonly seals: Commit;
 }
@@ -140,6 +144,7 @@ async function readStates(
   const present = await catalog.getAssets(assets as AssetId[]);
   const states: AssetReplicaState[] = [];
   const unknown: Uuid[] = [];
+  const withRows: Uuid[] = [];
   const sealed = new Map<string, Uint8Array>();
   for (const [i, asset] of assets.entries()) {
     const [id, replica, shared] = [asset as AssetId, replicas[i], shares[i]];
@@ -149,12 +154,13 @@ async function readStates(
     const state = projection && replicaState(id, origin, projection, present.get(id));
     if (state) states.push(state);
     else unknown.push(asset);
+    if (state && projection.versions.size > 0) withRows.push(asset);
     for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);
     if (i % BREATH_ASSETS === BREATH_ASSETS - 1) await breathe();
   }
   const seals = new Commit();
   await noteSeals(store, seals, origin.space, sealed, decodeSealedSegment);
-  return { states, unknown, seals };
+  return { states, unknown, withRows, seals };
 }
 
 /** Undefined for an asset that this node does not have, or no longer. */
