@@ -17,7 +17,8 @@ import { type AgreementStore, runSession, type SessionReport, type SyncProgress 
 import type { Wait } from '#core/kernel/index.ts';
 import type { Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
-import { ADDRESSES_FRAME_BYTES_MAX, ADDRESSES_PROTOCOL, answerAddresses, askAddresses } from './exchange-addresses.ts';
+import { ADDRESSES_FRAME_BYTES_MAX } from './address-frames.ts';
+import { ADDRESSES_PROTOCOL, answerAddresses, askAddresses } from './exchange-addresses.ts';
 import { type PeerRecord, readPeer, type SpaceContact, writePeer } from './peer-record.ts';
 import { createKeptStreams } from './kept-streams.ts';
 import { createSessionGate } from './session-gate.ts';

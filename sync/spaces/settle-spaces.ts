@@ -43,6 +43,8 @@ export async function settleSpaces(
   { isTurn, retell }: SettleMemory,
   options: AbortOptions = {},
 ): Promise<SettleOutcome> {
+  // Before a peer was met nothing is told again that a fork took away: the catalog keeps it until then.
+  const { isHeld } = deps.hold;
   await checkSignatures(deps, spaces, options);
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
@@ -64,9 +66,9 @@ export async function settleSpaces(
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
   for (const [id, space] of spaces) {
-    const { refused } = await applyReplicas(deps, space, toldUntil, options);
-    const projection = projections.get(id)!;
-    reports.set(id, { projection, refusedAssets: refused, publishFault: faults.get(id), untoldAssets: assetFaults });
+    const applied = isHeld ? undefined : await applyReplicas(deps, space, toldUntil, options);
+    const [projection, refusedAssets] = [projections.get(id)!, applied?.refused ?? new Map()];
+    reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }
   return { reports, changed };
 }
