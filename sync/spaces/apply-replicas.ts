@@ -12,6 +12,7 @@ import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type U
 import { Commit } from '#core/platform/ports.ts';
 import { type AssetProjection, projectAsset } from '#sync/documents/index.ts';
 import { decodeSealedSegment } from '#sync/segments/index.ts';
+import { markLacking } from './lacking-rows.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import { type DirtyAsset, readDirtyAssets, readReplicas } from './replicas.ts';
@@ -108,10 +109,11 @@ async function applyBatch(
   const { space } = origin;
   await changedHere.follow();
   const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
-  const { states, unknown, seals, rest } = await readStates(deps, origin, wanted);
+  const { states, unknown, lacking, seals, rest } = await readStates(deps, origin, wanted);
   const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
     for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
     for (const asset of unknown) commit.delete(dirtyKey(space, asset));
+    for (const asset of lacking) markLacking(commit, asset);
     for (const [i, outcome] of outcomes.entries()) {
       noteOutcome(commit, space, states[i]!, outcome, outcome.assetId === rest);
     }
@@ -187,6 +189,8 @@ interface States {
   readonly states: readonly AssetReplicaState[];
   /** Assets of which there is nothing to be shown. */
   readonly unknown: readonly Uuid[];
+  /** Assets that have versions, whose rows may have to come. */
+  readonly lacking: readonly Uuid[];
   /** Under which names their segments travel. */
   readonly seals: Commit;
   /** Where to go on: with an asset that comes in parts, the last of `states`, or that found no room. */
@@ -198,6 +202,7 @@ async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly D
   const { store, breathe } = deps;
   const batch = openStateBatch(REPLICA_SEGMENTS_MAX);
   const unknown: Uuid[] = [];
+  const lacking: Uuid[] = [];
   const sealed = new Map<string, Uint8Array>();
   for (let i = 0; i < dirty.length && !batch.rest; i += BREATH_ASSETS) {
     for (const { asset, state, projection, version } of await readSaid(
@@ -207,6 +212,7 @@ async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly D
     )) {
       if (state) batch.add(state, version);
       else unknown.push(asset);
+      if (state && !state.removed && projection && projection.versions.size > 0) lacking.push(asset);
       for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);
       if (batch.rest) break;
     }
@@ -214,7 +220,7 @@ async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly D
   }
   const seals = new Commit();
   await noteSeals(store, seals, origin.space, sealed, decodeSealedSegment);
-  return { states: batch.states, unknown, seals, rest: batch.rest };
+  return { states: batch.states, unknown, lacking, seals, rest: batch.rest };
 }
 
 /** What is said of assets that the catalog can show. */

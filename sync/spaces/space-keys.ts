@@ -18,6 +18,7 @@
  * | `space-sealed/<segment>`                     | key and name under which a segment travels, and its space    |
  * | `space-sealed-name/<name>`                   | the segment of that name                                     |
  * | `space-wanted/<asset>`                       | what a person asked for: to have its rows here, or not       |
+ * | `space-lacking/<asset>`                      | empty: its rows may be wanted here and not have come         |
  * | `space-announced/<space>/<author>/<slot>`    | a segment to be held without a key, see `announced-segments.ts` |
  * | `space-announced-count/<space>/<author>`     | how many announcements of a device were put into slots       |
  * | `space-announced-name/<name>/<space>`        | the slot of an announced segment; empty where none is needed |
@@ -27,6 +28,7 @@
 export const SPACES = 'space/';
 export const SHARED_ASSETS = 'space-asset/';
 export const WANTED_ASSETS = 'space-wanted/';
+export const LACKING_ROWS = 'space-lacking/';
 export const PUBLISHED = 'space-published';
 
 export const spaceKey = (space: string): string => SPACES + space;
@@ -50,6 +52,7 @@ export const untakenKey = (space: string, asset: string): string => untakenPrefi
 export const sealedKey = (segment: string): string => `space-sealed/${segment}`;
 export const sealedNameKey = (name: string): string => `space-sealed-name/${name}`;
 export const wantedKey = (asset: string): string => WANTED_ASSETS + asset;
+export const lackingKey = (asset: string): string => LACKING_ROWS + asset;
 export const announcedPrefix = (space: string): string => `space-announced/${space}/`;
 export const announcedSlotKey = (space: string, author: string, slot: number): string =>
   `${announcedPrefix(space)}${author}/${String(slot).padStart(5, '0')}`;

@@ -17,6 +17,7 @@ import { explainSync } from './explain-sync.ts';
 import { findRemoval } from './find-removal.ts';
 import { createFreshProjections } from './fresh-projections.ts';
 import type { JoinedSpace } from './join-space.ts';
+import { findLackingRows, markLacking } from './lacking-rows.ts';
 import { listForks } from './list-forks.ts';
 import { createKeyTurns } from './key-turns.ts';
 import { findMember, grantLevel, memberOutput, type NewMember, revokeMember } from './members.ts';
@@ -107,6 +108,11 @@ export interface Spaces {
   subscription(asset: AssetId): Promise<Subscription | undefined>;
   /** A person wants the rows of an asset here from now on, or only what is known about it. */
   subscribe(asset: AssetId, subscription: Subscription): Promise<void>;
+  /**
+   * Assets whose rows are to come to this node by themselves and are not all here, without those that `isKnown` names. Costs
+   * as much as has changed of them.
+   */
+  lackingRows(isKnown: (asset: AssetId) => boolean, options: { readonly signal: AbortSignal }): Promise<AssetId[]>;
 }
 
 /** Opens nothing before it is used. */
@@ -133,23 +139,31 @@ export function createSpaces(given: SpacesDeps): Spaces {
     }),
   );
 
-  async function summary(space: OpenSpace): Promise<SpaceSummary> {
-    const { record, access } = space;
-    const shared = await readSharedAssets(store);
-    return {
-      space: record.space,
-      name: record.name,
-      level: access.levelNow(key.publicKey),
+  async function summaries(spaces: readonly OpenSpace[]): Promise<SpaceSummary[]> {
+    const assetCounts = new Map<Uuid, number>();
+    for (const { space } of await readSharedAssets(store)) assetCounts.set(space, (assetCounts.get(space) ?? 0) + 1);
+    const summarise = async (space: OpenSpace): Promise<SpaceSummary> => ({
+      space: space.record.space,
+      name: space.record.name,
+      level: space.access.levelNow(key.publicKey),
       removal: await findRemoval(deps, space),
-      memberCount: [...access.members.values()].filter(({ level }) => level !== null).length,
-      assetCount: shared.filter(({ space }) => space === record.space).length,
-    };
+      memberCount: [...space.access.members.values()].filter(({ level }) => level !== null).length,
+      assetCount: assetCounts.get(space.record.space) ?? 0,
+    });
+    return Promise.all(spaces.map(summarise));
   }
+  const summary = async (space: OpenSpace): Promise<SpaceSummary> => (await summaries([space]))[0]!;
 
   async function admit(space: OpenSpace, member: NewMember): Promise<void> {
     await deps.hold.whenReleased();
     await grantLevel(space, member);
     tell();
+  }
+
+  async function subscription(asset: AssetId): Promise<Subscription | undefined> {
+    const shared = await readSharedAsset(store, asset);
+    const replica = shared && (await readReplica(deps, shared.space, asset));
+    return replica && subscriptionOf(store, asset, projectAsset(deps, replica));
   }
 
   const output = (space: OpenSpace, member: Member): MemberOutput => memberOutput(blake3, space, member);
@@ -176,7 +190,7 @@ export function createSpaces(given: SpacesDeps): Spaces {
       tell();
       return summary(space);
     },
-    listSpaces: async () => Promise.all([...(await opened()).values()].map(summary)),
+    listSpaces: async () => summaries([...(await opened()).values()]),
     async describeSpace(name) {
       await settle();
       const space = await find(name);
@@ -279,12 +293,12 @@ export function createSpaces(given: SpacesDeps): Spaces {
       }
       return [...members.values()];
     },
-    async subscription(asset) {
-      const shared = await readSharedAsset(store, asset);
-      const replica = shared && (await readReplica(deps, shared.space, asset));
-      return replica && subscriptionOf(store, asset, projectAsset(deps, replica));
-    },
-    subscribe: (asset, subscription) => store.write(putWanted(new Commit(), asset, subscription), { sync: true }),
+    subscription,
+    subscribe: (asset, wanted) =>
+      store.write(markLacking(putWanted(new Commit(), asset, wanted), asset), { sync: true }),
+    // Settling marks assets.
+    lackingRows: (isKnown, { signal }) =>
+      oneAtATime(() => findLackingRows({ store, catalog: deps.catalog, subscription }, isKnown, signal)),
   };
 }
 
