@@ -215,10 +215,11 @@ export async function openSyncStack(options: StackOptions): Promise<SyncStack> {
     async [Symbol.asyncDispose]() {
       stopListening();
       stopped.abort();
+      const settled = spaces.close();
       await engine[Symbol.asyncDispose]();
       await transport[Symbol.asyncDispose]();
       await gathering;
-      await spaces.idle();
+      await settled;
     },
   };
 }
