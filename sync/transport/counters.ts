@@ -21,6 +21,7 @@ export type CountedEvent =
   | 'stream-overrun'
   | 'handler-failed'
   | 'peer-refused'
+  | 'frame-empty'
   | 'frame-too-long'
   | 'frame-length-malformed'
   | 'address-refused'

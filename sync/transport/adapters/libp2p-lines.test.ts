@@ -11,7 +11,12 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
 import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
 import { encodeFrame } from '../frame-codec.ts';
-import { STREAM_CLOSE_MILLISECONDS, STREAM_HALF_OPEN_MILLISECONDS, STREAM_IDLE_MILLISECONDS, STREAMS_PER_LINE_MAX } from '../limits.ts';
+import {
+  STREAM_CLOSE_MILLISECONDS,
+  STREAM_HALF_OPEN_MILLISECONDS,
+  STREAM_IDLE_MILLISECONDS,
+  STREAMS_PER_LINE_MAX,
+} from '../limits.ts';
 import type { PeerStream, Transport } from '../ports.ts';
 import { keyOf, openLibp2p, realClock } from '../testing/fixtures.ts';
 import { collect, echo, frameOf, nextEvent, patiently, untilStill } from '../testing/transport-contract.ts';
