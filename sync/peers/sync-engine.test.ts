@@ -1,6 +1,7 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { silentLogger } from '#core/kernel/index.ts';
 import { systemWait } from '#core/platform/index.ts';
+import { prefixRange } from '#core/platform/ports.ts';
 import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
 import { createMemoryMarker } from '#sync/log/testing/memory-marker.ts';
 import { runSession } from '#sync/reconcile/index.ts';
@@ -107,4 +108,29 @@ test('a peer that was removed is told nothing over the stream that it still has'
   await left.spaces.revokeAccess(SPACE, right.device);
   expect(await sync(right, left)).toMatchObject({ end: 'complete', spaces: [] });
   expect(opened(right)).toBe(before);
+});
+
+test('a stranger is told that there is nothing in common, and leaves no trace', async () => {
+  const { network, left } = await openMembers();
+  const recordCount = async () => (await Array.fromAsync(left.deps.store.entries(prefixRange('peer/')))).length;
+  const before = await recordCount();
+  const settling = vi.spyOn(left.spaces, 'settle');
+  for (let seed = 10; seed < 15; seed++) {
+    const stranger = network.join(deviceOf(seedOf(seed)).publicKey);
+    stranger.addAddresses(left.transport.self, left.transport.addresses());
+    const stream = await stranger.open(left.transport.self, SYNC_PROTOCOL);
+    const session = {
+      role: 'initiator',
+      channel: stream,
+      peerId: stream.peer,
+      binding: stream.binding,
+      views: [],
+    } as const;
+    const report = await runSession({ blake3, random, agreements: createMemoryAgreements() }, session);
+    expect(report).toMatchObject({ end: 'complete', spaces: [] });
+    await stranger[Symbol.asyncDispose]();
+  }
+  await expect.poll(() => left.engine.running(), patiently).toEqual([]);
+  expect(await recordCount()).toBe(before);
+  expect(settling).not.toHaveBeenCalled();
 });

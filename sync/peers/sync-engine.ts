@@ -44,7 +44,7 @@ export interface SyncEngineDeps {
   readonly store: KeyValueStore;
   readonly transport: Transport;
   readonly spaces: Spaces;
-  /** Called after each session, when what came is to be applied. */
+  /** Called after each session with a member of a space of this node, when what came is to be applied. */
   readonly afterSession: (report: SessionReport) => Promise<void>;
   readonly agreements: AgreementStore;
   readonly blake3: Blake3;
@@ -131,6 +131,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     { signal, onProgress }: SyncOptions,
   ): Promise<SessionReport> {
     const device = toHex(stream.peer);
+    const views = spaces.viewsFor(stream.peer);
     const { channel, binding } = stream.nextSession();
     const ended = new AbortController();
     const any = AbortSignal.any([ended.signal, stopped.signal, ...(signal ? [signal] : [])]);
@@ -153,7 +154,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
           channel,
           peerId: stream.peer,
           binding,
-          views: spaces.viewsFor(stream.peer),
+          views,
           onProgress(progress) {
             session.progress = progress;
             onProgress?.(progress);
@@ -165,11 +166,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
       gate.ended(device, report);
       const opened = await spaces.opened();
       count(`session-${report.end}`);
-      await remember(device, (peer) => withReport(opened, peer, report));
+      if (views.length > 0) await remember(device, (peer) => withReport(opened, peer, report));
       return report;
     } catch (error) {
       stream.abort();
-      await remember(device, (peer) => withFailure(peer, asGranaryError(error).message));
+      if (views.length > 0) await remember(device, (peer) => withFailure(peer, asGranaryError(error).message));
       throw error;
     } finally {
       running.delete(session);
@@ -236,9 +237,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     // The first session begins with the stream, so that who opens one and says nothing is given up as well.
     do {
       if (!mayBegin(toHex(stream.peer))) return turnAway(stream);
+      // A stranger is told that there is nothing in common; it costs neither a record nor a settling.
+      const isMember = spaces.viewsFor(stream.peer).length > 0;
       const report = await run('responder', stream, {});
       // The peer does not wait for what this node makes of it.
-      track(deps.afterSession(report));
+      if (isMember) track(deps.afterSession(report));
       if (report.end !== 'complete') return;
     } while (await raceAbort(stream.hasMore(), stopped.signal));
   }

@@ -286,8 +286,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       clock,
       wait: systemWait,
       logger,
-      afterSession: ({ end }) => {
-        if (end === 'complete') firstContact.end();
+      afterSession: (report) => {
+        firstContact.met(report);
         return agreeAfterSession();
       },
     });
