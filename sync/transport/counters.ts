@@ -11,6 +11,8 @@ export type CountedEvent =
   | 'line-refused-for-now'
   | 'line-refused-network'
   | 'line-refused-limit'
+  | 'line-refused-stranger'
+  | 'line-stranger-ended'
   | 'line-refused-relay'
   | 'stream-opened'
   | 'stream-taken'
