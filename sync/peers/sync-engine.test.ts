@@ -1,44 +1,12 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { silentLogger } from '#core/kernel/index.ts';
-import { systemWait } from '#core/platform/index.ts';
+import { expect, test, vi } from 'vitest';
 import { prefixRange } from '#core/platform/ports.ts';
-import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
-import { createMemoryMarker } from '#sync/log/testing/memory-marker.ts';
 import { runSession } from '#sync/reconcile/index.ts';
 import { createMemoryAgreements } from '#sync/reconcile/testing/memory-stores.ts';
-import { createMemoryNetwork, type MemoryNetworkDeps } from '#sync/transport/index.ts';
-import { realClock as clock, realRandom as random, seedOf } from '#sync/transport/testing/fixtures.ts';
-import { blake3, deviceOf, openSyncStack, type SyncStack } from '#tests/simulation/whole/sync-stack.ts';
+import { realRandom as random, seedOf } from '#sync/transport/testing/fixtures.ts';
+import { blake3, deviceOf, type SyncStack } from '#tests/simulation/whole/sync-stack.ts';
 import { SYNC_PROTOCOL } from './sync-engine.ts';
+import { openMembers, patiently, SPACE, sync } from './testing/open-members.ts';
 
-const SPACE = 'Hills';
-const patiently = { timeout: 30_000, interval: 20 };
-
-/** Two members who have told each other everything. */
-async function openMembers(trouble: Pick<MemoryNetworkDeps, 'delay'> = {}) {
-  const network = createMemoryNetwork({ blake3, clock, random, wait: systemWait, ...trouble });
-  const open = async (name: string, seed: number): Promise<SyncStack> => {
-    const transport = network.join(deviceOf(seedOf(seed)).publicKey);
-    const [store, marker] = [openMemoryStore(), createMemoryMarker()];
-    const options = { name, seed: seedOf(seed), store, marker, clock, random, wait: systemWait, logger: silentLogger };
-    const stack = await openSyncStack({ ...options, transport });
-    onTestFinished(async () => stack[Symbol.asyncDispose]());
-    return stack;
-  };
-  const [left, right] = [await open('left', 1), await open('right', 2)];
-  await left.spaces.createSpace(SPACE);
-  const { ticket } = await left.peers.invite({ space: SPACE, level: 'write', hours: 1 });
-  await right.peers.join(ticket);
-  const isQuiet = async () => {
-    const { end, spaces } = await sync(left, right);
-    return end === 'complete' && spaces[0]?.equal === true && [left, right].every(({ engine }) => !engine.running()[0]);
-  };
-  await expect.poll(isQuiet, patiently).toBe(true);
-  return { network, left, right };
-}
-
-const sync = ({ engine }: SyncStack, other: SyncStack, options = {}) =>
-  engine.syncWith(other.key.publicKey, { reachMs: 10_000, ...options });
 const opened = ({ transport }: SyncStack): number => transport.counts().events['stream-opened'] ?? 0;
 
 test('sessions with a peer go on over one stream', async () => {
