@@ -1,4 +1,6 @@
 import { expect, test, vi } from 'vitest';
+import type { Wait } from '#core/kernel/index.ts';
+import { systemWait } from '#core/platform/index.ts';
 import { prefixRange } from '#core/platform/ports.ts';
 import { runSession } from '#sync/reconcile/index.ts';
 import { createMemoryAgreements } from '#sync/reconcile/testing/memory-stores.ts';
@@ -101,4 +103,28 @@ test('a stranger is told that there is nothing in common, and leaves no trace', 
   await expect.poll(() => left.engine.running(), patiently).toEqual([]);
   expect(await recordCount()).toBe(before);
   expect(settling).not.toHaveBeenCalled();
+});
+
+test('a peer whose line breaks again and again is followed by one loop', async () => {
+  let [begun, waiting, mostWaiting] = [0, 0, 0];
+  // Waits for the next try are twice as long each time.
+  const leftWait: Wait = async (milliseconds, options) => {
+    if (![1, 2, 4, 8, 16, 32].includes(milliseconds / 2000)) return systemWait(milliseconds, options);
+    begun += 1;
+    waiting += 1;
+    mostWaiting = Math.max(mostWaiting, waiting);
+    await systemWait(milliseconds, options).finally(() => (waiting -= 1));
+  };
+  const { network, left, right } = await openMembers({ leftWait });
+  await right[Symbol.asyncDispose]();
+  const breaking = network.join(right.key.publicKey);
+  breaking.handle(SYNC_PROTOCOL, { maxFrameBytes: 2 ** 20, maxStreamsPerPeer: 4 }, async (stream) => stream.abort());
+  breaking.addAddresses(left.key.publicKey, left.transport.addresses());
+  for (let i = 0; i < 5; i++) {
+    network.breakLine(left.device, right.device);
+    const before = begun;
+    (await breaking.open(left.key.publicKey, SYNC_PROTOCOL)).abort();
+    await expect.poll(() => begun, patiently).toBeGreaterThan(before);
+  }
+  expect(mostWaiting).toBe(1);
 });

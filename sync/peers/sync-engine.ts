@@ -271,8 +271,20 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     if (contact.loop) return;
     contact.loop = follow(device, contact).finally(() => {
       contact.loop = undefined;
+      // It may have been wanted again while the loop was ending.
+      if (contact.isWanted) nudge(device);
+      else if (!isConnected(device)) contacts.delete(device);
     });
     track(contact.loop);
+  }
+
+  /** The last line to a device is gone. A loop that waits for its next try finds that out and ends, so that there is one. */
+  function lost(device: string): void {
+    const contact = contacts.get(device);
+    if (!contact) return;
+    contact.hasAddresses = false;
+    contact.hurry();
+    if (!contact.loop) contacts.delete(device);
   }
 
   const isConnected = (device: string) => transport.peers().some(({ peer }) => toHex(peer) === device);
@@ -338,7 +350,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   transport.keepConnected(new Set(spaces.peers().keys()));
   const stopListening = [
     transport.onChange(({ kind, peer }) => {
-      if (kind === 'disconnected') contacts.delete(toHex(peer));
+      if (kind === 'disconnected') lost(toHex(peer));
       if (kind === 'connected') nudge(toHex(peer));
     }),
     spaces.onChange(() => {

@@ -1,5 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
-import { silentLogger } from '#core/kernel/index.ts';
+import { silentLogger, type Wait } from '#core/kernel/index.ts';
 import { systemWait } from '#core/platform/index.ts';
 import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
 import { createMemoryMarker } from '#sync/log/testing/memory-marker.ts';
@@ -11,10 +11,15 @@ export const SPACE = 'Hills';
 export const patiently = { timeout: 30_000, interval: 20 };
 
 /** A node on a network in memory, until the test ends. */
-export async function openMember(network: MemoryNetwork, name: string, seed: number): Promise<SyncStack> {
+export async function openMember(
+  network: MemoryNetwork,
+  name: string,
+  seed: number,
+  wait: Wait = systemWait,
+): Promise<SyncStack> {
   const transport = network.join(deviceOf(seedOf(seed)).publicKey);
   const [store, marker] = [openMemoryStore(), createMemoryMarker()];
-  const options = { name, seed: seedOf(seed), store, marker, clock, random, wait: systemWait, logger: silentLogger };
+  const options = { name, seed: seedOf(seed), store, marker, clock, random, wait, logger: silentLogger };
   const stack = await openSyncStack({ ...options, transport });
   onTestFinished(async () => stack[Symbol.asyncDispose]());
   return stack;
@@ -26,10 +31,14 @@ export async function join(host: SyncStack, guest: SyncStack): Promise<void> {
   await guest.peers.join(ticket);
 }
 
+export interface MembersOptions extends Pick<MemoryNetworkDeps, 'delay'> {
+  readonly leftWait?: Wait;
+}
+
 /** Two members who have told each other everything. */
-export async function openMembers(trouble: Pick<MemoryNetworkDeps, 'delay'> = {}) {
+export async function openMembers({ leftWait, ...trouble }: MembersOptions = {}) {
   const network = createMemoryNetwork({ blake3, clock, random, wait: systemWait, ...trouble });
-  const [left, right] = [await openMember(network, 'left', 1), await openMember(network, 'right', 2)];
+  const [left, right] = [await openMember(network, 'left', 1, leftWait), await openMember(network, 'right', 2)];
   await left.spaces.createSpace(SPACE);
   await join(left, right);
   const isQuiet = async () => {
