@@ -52,7 +52,7 @@ export interface SyncEngineDeps {
   readonly store: KeyValueStore;
   readonly transport: Transport;
   readonly spaces: Spaces;
-  /** Called after each session, when what came is to be applied. */
+  /** Called after each session with a member of a space of this node, when what came is to be applied. */
   readonly afterSession: (report: SessionReport) => Promise<void>;
   readonly agreements: AgreementStore;
   readonly blake3: Blake3;
@@ -139,6 +139,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     { signal, onProgress }: SyncOptions,
   ): Promise<SessionReport> {
     const device = toHex(stream.peer);
+    const views = spaces.viewsFor(stream.peer);
     const { channel, binding } = stream.nextSession();
     const ended = new AbortController();
     const any = AbortSignal.any([ended.signal, stopped.signal, ...(signal ? [signal] : [])]);
@@ -161,7 +162,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
           channel,
           peerId: stream.peer,
           binding,
-          views: spaces.viewsFor(stream.peer),
+          views,
           onProgress(progress) {
             session.progress = progress;
             onProgress?.(progress);
@@ -173,11 +174,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
       gate.ended(device, report);
       const opened = await spaces.opened();
       count(`session-${report.end}`);
-      await remember(device, (peer) => withReport(opened, peer, report));
+      if (views.length > 0) await remember(device, (peer) => withReport(opened, peer, report));
       return report;
     } catch (error) {
       stream.abort();
-      await remember(device, (peer) => withFailure(peer, asGranaryError(error).message));
+      if (views.length > 0) await remember(device, (peer) => withFailure(peer, asGranaryError(error).message));
       throw error;
     } finally {
       running.delete(session);
@@ -261,9 +262,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     // The first session begins with the stream, so that who opens one and says nothing is given up as well.
     do {
       if (!mayBegin(toHex(stream.peer))) return turnAway(stream);
+      // A stranger is told that there is nothing in common; it costs neither a record nor a settling.
+      const isMember = spaces.viewsFor(stream.peer).length > 0;
       const report = await run('responder', stream, {});
       // The peer does not wait for what this node makes of it.
-      track(takeIn(stream.peer, report, { signal: stopped.signal }));
+      if (isMember) track(takeIn(stream.peer, report, { signal: stopped.signal }));
       if (report.end !== 'complete') return;
     } while (await raceAbort(stream.hasMore(), stopped.signal));
   }
@@ -293,8 +296,20 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     if (contact.loop) return;
     contact.loop = follow(device, contact).finally(() => {
       contact.loop = undefined;
+      // It may have been wanted again while the loop was ending.
+      if (contact.isWanted) nudge(device);
+      else if (!isConnected(device)) contacts.delete(device);
     });
     track(contact.loop);
+  }
+
+  /** The last line to a device is gone. A loop that waits for its next try finds that out and ends, so that there is one. */
+  function lost(device: string): void {
+    const contact = contacts.get(device);
+    if (!contact) return;
+    contact.hasAddresses = false;
+    contact.hurry();
+    if (!contact.loop) contacts.delete(device);
   }
 
   const isConnected = (device: string) => transport.peers().some(({ peer }) => toHex(peer) === device);
@@ -365,7 +380,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   transport.keepConnected(new Set(spaces.peers().keys()));
   const stopListening = [
     transport.onChange(({ kind, peer }) => {
-      if (kind === 'disconnected') contacts.delete(toHex(peer));
+      if (kind === 'disconnected') lost(toHex(peer));
       if (kind === 'connected') nudge(toHex(peer));
     }),
     spaces.onChange(() => {

@@ -90,10 +90,10 @@ export interface Spaces {
   admit(space: OpenSpace, device: NewMember): Promise<void>;
   /** Takes a space in whose control operations a member has handed over. Errors: see `joinSpace`. */
   join(input: JoinedSpace): Promise<OpenSpace>;
-  /** Applies what came, and tells the spaces what was changed here; calls at the same time are one. */
+  /** Applies what came, and tells the spaces what was changed here; calls at the same time are one. Errors: `CANCELLED`. */
   settle(): Promise<void>;
-  /** Resolves once no settling runs. */
-  idle(): Promise<void>;
+  /** Ends the settling that runs, at its next step, and settles no more; resolves once none runs. */
+  close(): Promise<void>;
   /** What the last settling found. */
   reports(): ReadonlyMap<Uuid, SettleReport>;
   /** Calls the listener when peers may find something new in a space, or its members changed. */
@@ -130,10 +130,11 @@ export function createSpaces(given: SpacesDeps): Spaces {
   /** What is shared is not written while it is told. */
   const oneAtATime = createMutex();
   let reports: ReadonlyMap<Uuid, SettleReport> = new Map();
+  const closed = new AbortController();
 
   const { settle, idle } = createSettleLoop(() =>
     oneAtATime(async () => {
-      const outcome = await settleSpaces(deps, await opened(), memory);
+      const outcome = await settleSpaces(deps, await opened(), memory, { signal: closed.signal });
       reports = outcome.reports;
       if (outcome.changed.size > 0) tell();
     }),
@@ -263,7 +264,10 @@ export function createSpaces(given: SpacesDeps): Spaces {
       return space;
     },
     settle,
-    idle,
+    close() {
+      closed.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      return idle();
+    },
     reports: () => reports,
     onChange(listener) {
       listeners.add(listener);

@@ -177,7 +177,7 @@ export async function openWorldNode(
       await online?.segments[Symbol.asyncDispose]();
       await online?.transport[Symbol.asyncDispose]();
       online = undefined;
-      await spaces.idle();
+      await spaces.settle();
     },
     counts: () => Object.fromEntries(online?.relay?.counts ?? []),
     async holdings() {
