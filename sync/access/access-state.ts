@@ -61,8 +61,11 @@ export interface AccessState {
    * is not here yet. It says nothing of revocations that came later: ask `isVoid` as well.
    */
   levelAt(device: Uint8Array, heads: readonly Uint8Array[]): Level | null | undefined;
-  /** True for an operation behind the frontier of a revocation, and for every one of a device without a valid grant. */
-  isVoid(author: Uint8Array, logId: Uint8Array, seq: number): boolean;
+  /**
+   * True for an operation behind the frontier of a revocation, for another than the one that a frontier names at its own
+   * place, and for every one of a device without a valid grant. Without an id, the place alone is asked about.
+   */
+  isVoid(author: Uint8Array, logId: Uint8Array, seq: number, operationId?: Uint8Array): boolean;
   /** Ids of control operations of members that nobody builds on yet: the dependencies of the next one. Rising. */
   readonly heads: readonly Uint8Array[];
   /** The latest first. */

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
-import { writingKey } from '#sync/access/index.ts';
+import { encodeRevokeRecord, REVOKE_SCHEMA, writingKey } from '#sync/access/index.ts';
+import { joinOperation, type LogName, signOperation } from '#sync/log/index.ts';
+import { blake3 } from '#sync/log/testing/fixtures.ts';
 import { KEY_TURN_MS } from './key-turns.ts';
 import { agree, CONTEXT, type FederationNode, invite, meet, newNode, projectionHash } from './testing/federation.ts';
 
@@ -24,6 +26,18 @@ const opensNewest = async (node: FederationNode) => {
 };
 const hashes = (...nodes: readonly FederationNode[]) =>
   Promise.all(nodes.map((node) => projectionHash(node, 'team'))).then((all) => new Set(all));
+
+/** What follows in a log as `node` has it, as it could be made by anybody: the chain holds, the signatures do not. */
+async function forgeAfter(node: FederationNode, { author, logId }: LogName): Promise<Uint8Array[]> {
+  const key = { publicKey: author, sign: () => new Uint8Array(64) };
+  const extensions = { logId, timestampMicros: 1n, pruneFlag: false };
+  let { seq, operationId: backlink } = (await node.logs.tip(author, logId))!.tip!;
+  return Array.from({ length: 100 }, () => {
+    const forged = signOperation({ key, blake3 }, { seq: (seq += 1), backlink, extensions, body: Uint8Array.of(0) });
+    backlink = forged.id;
+    return joinOperation(forged);
+  });
+}
 
 describe('a member who may only read', () => {
   beforeEach(async () => {
@@ -107,6 +121,48 @@ describe('a removed device', () => {
     const dora = await newNode('dora');
     await invite(bob, dora, 'team', 'read');
     await agree(ada, bob, dora);
+    expect((await hashes(ada, bob, dora)).size).toBe(1);
+  });
+
+  it('keeps no places for later by operations that it did not sign', async () => {
+    await cleo.commit('notes', [7]);
+    await cleo.spaces.shareAssets('team', ['notes'], 'metadata', CONTEXT);
+    await agree(ada, bob, cleo);
+    const log = await (await spaceOf(cleo)).ownDataLog();
+    await (await spaceOf(ada)).view.append(await forgeAfter(ada, log));
+    await ada.spaces.revokeAccess('team', 'cleo');
+    await agree(ada, bob);
+    await cleo.update('notes', { description: 'Too late.' });
+    await cleo.spaces.settle();
+    const late = await Array.fromAsync(cleo.logs.operationsFrom(log.author, log.logId, 0));
+    await (await spaceOf(ada)).view.append(late);
+    await agree(ada, bob);
+    for (const node of [ada, bob]) {
+      expect(await node.rows('notes')).toEqual([7]);
+      expect(await node.catalog.getAsset('notes')).toMatchObject({ description: null });
+    }
+    expect((await hashes(ada, bob)).size).toBe(1);
+  });
+
+  it('loses what it signed in the place of what its removal names, also where that was applied already', async () => {
+    await cleo.commit('notes', [7]);
+    await cleo.spaces.shareAssets('team', ['notes'], 'metadata', CONTEXT);
+    await cleo.update('notes', { description: 'Another.' });
+    await agree(ada, bob, cleo);
+    const { logId, author } = await (await spaceOf(cleo)).ownDataLog();
+    const { seq } = (await ada.logs.tip(author, logId))!.tip!;
+    const frontier = [{ logId, seq, operationId: new Uint8Array(32) }];
+    const content = encodeRevokeRecord({ device: cleo.device, frontier });
+    await (await spaceOf(ada)).signControl([{ schema: REVOKE_SCHEMA, content }]);
+    await agree(ada, bob);
+    const dora = await newNode('dora');
+    await invite(bob, dora, 'team', 'read');
+    await agree(ada, bob, dora);
+    for (const node of [ada, bob, dora]) {
+      expect(await node.rows('notes')).toEqual([7]);
+      expect(await node.catalog.getAsset('notes')).toMatchObject({ description: null });
+      expect((await node.spaces.describeSpace('team')).refused).toEqual({ void: 1 });
+    }
     expect((await hashes(ada, bob, dora)).size).toBe(1);
   });
 
