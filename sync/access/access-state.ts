@@ -29,8 +29,10 @@ export interface KeyEpoch {
   readonly depth: number;
   /** Devices, in hexadecimal, that the key was sealed to, by the rotation and by shares. */
   readonly recipients: ReadonlySet<string>;
-  /** All who can have the key: its recipients, and those of later keys that hand it on. */
+  /** All who can have the key: its author, its recipients, and those of later keys that hand it on. */
   readonly holders: ReadonlySet<string>;
+  /** Holders who have shown since that they do not have it: it was sealed wrongly to them, by its author. */
+  readonly lacking: ReadonlySet<string>;
   /** The key before and how it is sealed under this one; `sealed` is undefined when it is withheld. */
   readonly previous: { readonly keyId: Uint8Array; readonly sealed: Uint8Array | undefined } | undefined;
   /** The key sealed to this device, as often as somebody did; the check tells which is right. */

@@ -1,6 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
-import { encodeRevokeRecord, REVOKE_SCHEMA, writingKey } from '#sync/access/index.ts';
+import { nodeOneTimeCipher } from '#sync/access/adapters/node-one-time-cipher.ts';
+import { nodeX25519 } from '#sync/access/adapters/node-x25519.ts';
+import {
+  createKey,
+  encodeRekeyRecord,
+  encodeRevokeRecord,
+  keyCheck,
+  REKEY_SCHEMA,
+  REVOKE_SCHEMA,
+  sealKey,
+  SEALED_KEY_BYTES,
+  writingKey,
+} from '#sync/access/index.ts';
 import { joinOperation, type LogName, signOperation } from '#sync/log/index.ts';
 import { blake3 } from '#sync/log/testing/fixtures.ts';
 import { KEY_TURN_MS } from './key-turns.ts';
@@ -188,6 +200,65 @@ describe('a removed device', () => {
 });
 
 describe('keys', () => {
+  const told = async (node: FederationNode, asset: string, number: number) => {
+    await node.commit(asset, [number]);
+    await node.spaces.shareAssets('team', [asset], 'metadata', CONTEXT);
+  };
+  /** A rotation by Cleo that is sealed rightly to some, and to the others not at all. */
+  const rotateWrongly = async (rightly: readonly FederationNode[], wrongly: readonly FederationNode[]) => {
+    const space = await spaceOf(cleo);
+    const deps = { blake3, x25519: nodeX25519, cipher: nodeOneTimeCipher, random: cleo.disk.random };
+    const key = createKey(deps);
+    const recipients = [
+      ...rightly.map(({ device, encryptionKey }) => ({
+        device,
+        sealed: sealKey(deps, space.genesisId, encryptionKey, key),
+      })),
+      ...wrongly.map(({ device }) => ({ device, sealed: cleo.disk.random.bytes(SEALED_KEY_BYTES) })),
+    ];
+    const record = { check: keyCheck(blake3, space.genesisId, key), recipients, previous: undefined };
+    await space.signControl([{ schema: REKEY_SCHEMA, content: encodeRekeyRecord(record) }]);
+  };
+
+  it('that open for nobody are not written under, also after their author was removed', async () => {
+    await invite(ada, cleo, 'team', 'write');
+    await agree(ada, bob, cleo);
+    await rotateWrongly([], [ada, bob]);
+    await agree(ada, bob, cleo);
+    await told(ada, 'two', 2);
+    await told(bob, 'three', 3);
+    await ada.spaces.revokeAccess('team', 'cleo');
+    await told(ada, 'four', 4);
+    await agree(ada, bob);
+    await told(bob, 'five', 5);
+    await agree(ada, bob);
+    for (const node of [ada, bob]) {
+      for (const [i, asset] of ['two', 'three', 'four', 'five'].entries()) {
+        expect(await node.rows(asset)).toEqual([i + 2]);
+      }
+    }
+    expect((await hashes(ada, bob)).size).toBe(1);
+  });
+
+  it('that open for some only reach the others too, and change once', async () => {
+    await invite(ada, cleo, 'team', 'write');
+    await agree(ada, bob, cleo);
+    await rotateWrongly([bob], [ada]);
+    await meet(bob, cleo);
+    await told(bob, 'under it', 2);
+    await agree(ada, bob, cleo);
+    bob.disk.clock.advance(KEY_TURN_MS);
+    await agree(ada, bob, cleo);
+    expect(await ada.rows('under it')).toEqual([2]);
+    await told(ada, 'later', 3);
+    await agree(ada, bob, cleo);
+    for (const node of [bob, cleo]) expect(await node.rows('later')).toEqual([3]);
+    const { keys } = (await spaceOf(bob)).access;
+    for (const node of [ada, bob, cleo]) node.disk.clock.advance(9 * KEY_TURN_MS);
+    await agree(ada, bob, cleo);
+    expect((await spaceOf(bob)).access.keys).toHaveLength(keys.length);
+  });
+
   it('come from another member who has them when the one who let a reader in is gone', async () => {
     await agree(ada, bob);
     // As if Ada went before she could hand on the key: she only lets Cleo in.
