@@ -15,7 +15,7 @@ import {
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import { type AccessState, includesLevel } from '#sync/access/index.ts';
-import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
+import { type LogHead, type LogName, type LogStore, operationCount, peekOperation } from '#sync/log/index.ts';
 import { putAnnounced } from './announced-segments.ts';
 import { type AppliedLog, putAppliedLog, readAllApplied, readAppliedLog, readAppliedLogs } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
@@ -229,20 +229,38 @@ const countOf = (head: LogHead | undefined): number => (head ? operationCount(he
 
 /**
  * Finds the operations that a revocation made void after they were applied, or that one does not make void any more, and
- * has their assets folded anew. What is void of a log is all behind some seq, so two questions find out that nothing changed.
+ * has their assets folded anew. What is void of a log is all behind some seq, so that of devices that were not removed two
+ * questions find out that nothing changed.
  */
-async function findJudgedAnew({ store, space, access, ...deps }: Context, log: ProjectedLog): Promise<void> {
+async function findJudgedAnew(context: Context, log: ProjectedLog): Promise<void> {
+  const { store, space, access, ...deps } = context;
   const { name, path, applied } = log;
   const { next, voidFrom } = applied;
   const isVoid = (seq: number) => access.isVoid(name.author, name.logId, seq);
   const isAsBefore = (voidFrom === 0 || !isVoid(voidFrom - 1)) && (voidFrom === next || isVoid(voidFrom));
-  if (isAsBefore) return;
-  const voidFromNow = firstOf(0, next, isVoid);
+  if (isAsBefore && access.levelNow(name.author) !== null) return;
+  const voidFromNow = await findVoidFrom(context, name, next);
+  if (voidFromNow === voidFrom) return;
   const changed = { from: Math.min(voidFrom, voidFromNow), to: Math.max(voidFrom, voidFromNow) };
   const commit = putAppliedLog(new Commit(), space.record.space, path, { ...applied, voidFrom: voidFromNow });
   await markRefolds({ ...deps, store }, space, access, name, changed, commit);
   await store.write(commit, { sync: false });
   log.applied = { ...applied, voidFrom: voidFromNow };
+}
+
+/** The seq of the first operation before `next` that a revocation makes void, else `next`. */
+async function findVoidFrom(
+  { access, logs, blake3 }: Context,
+  { author, logId }: LogName,
+  next: number,
+): Promise<number> {
+  const start = firstOf(0, next, (seq) => access.isVoid(author, logId, seq));
+  if (start === 0) return 0;
+  // The last one that stays by its place has to be the one that was meant.
+  for await (const bytes of logs.operationsFrom(author, logId, start - 1)) {
+    return access.isVoid(author, logId, start - 1, peekOperation({ blake3 }, bytes).id) ? start - 1 : start;
+  }
+  return start;
 }
 
 /** The first number from `start` to below `end` of which `holds` is true, as it is of all behind it; else `end`. */

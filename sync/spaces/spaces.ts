@@ -118,7 +118,7 @@ export interface Spaces {
 /** Opens nothing before it is used. */
 export function createSpaces(given: SpacesDeps): Spaces {
   const deps = { ...given, fresh: createFreshProjections() };
-  const { key, store, clock, blake3, logs } = deps;
+  const { key, store, clock, blake3 } = deps;
   const self = toHex(key.publicKey);
   const listeners = new Set<() => void>();
   const tell = () => {
@@ -219,7 +219,7 @@ export function createSpaces(given: SpacesDeps): Spaces {
       const member = findMember(blake3, space, device);
       if (member.level === null) return output(space, member);
       await deps.hold.whenReleased();
-      await revokeMember(logs, space, member);
+      await revokeMember(deps, space, member);
       tell();
       return output(space, findMember(blake3, space, toHex(member.device)));
     },
