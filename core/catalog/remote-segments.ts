@@ -2,6 +2,7 @@ import { type AssetId, canonicalJson, GranaryError, readRecord } from '#core/ker
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import { evictedKey, evictedPrefix, segmentKey } from './keys.ts';
 import type { SegmentRef } from './ports.ts';
+import type { CatalogCore } from './transact.ts';
 
 /**
  * The segments with what is known of them on this node: one that came from another node loses its mark, and has the columns
@@ -64,6 +65,26 @@ export async function noteSegments(
   }
   if (commit.writes.length > 0) await store.write(commit, { sync: true });
   return unnamed;
+}
+
+/**
+ * Refuses to count on rows that were here when they were stored and were evicted before the commit. Asked where no other
+ * change runs. Errors: `SEGMENT_MISSING`.
+ */
+export async function assertRowsHere(
+  { hasRows }: Pick<CatalogCore, 'hasRows'>,
+  assetName: string,
+  segments: readonly SegmentRef[],
+): Promise<void> {
+  if (!hasRows) return;
+  for (const { id } of segments) {
+    if (await hasRows(id)) continue;
+    throw new GranaryError(
+      'SEGMENT_MISSING',
+      `A segment of the asset ${JSON.stringify(assetName)} was taken off this node meanwhile. Do it once more.`,
+      { asset: assetName, segment: id },
+    );
+  }
 }
 
 /** Refuses to read a version of which segments have not come yet. Errors: `SEGMENT_MISSING`. */

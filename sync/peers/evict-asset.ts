@@ -72,12 +72,14 @@ export async function evictAsset(
   let [done, evictedCount, byteCount] = [0, 0, 0];
   for (const { ref, segment } of leaving) {
     throwIfAborted(signal);
+    let isInUse = false;
     const verdict = await book.evict(segment.name, rules, async () => {
-      // First the catalog: a file that it does not count on does no harm, one that is missing does.
-      await catalog.forgetSegments(asset.id, [segment.hash]);
-      await deps.removeSegment(segment);
+      // Another asset may have been given the same rows while members were asked.
+      isInUse = !(await catalog.evictSegment(asset.id, segment.hash, () => deps.removeSegment(segment)));
+      return !isInUse;
     });
-    if (verdict.kind === 'free') [evictedCount, byteCount] = [evictedCount + 1, byteCount + ref.byteCount];
+    if (isInUse) keep('in-use');
+    else if (verdict.kind === 'free') [evictedCount, byteCount] = [evictedCount + 1, byteCount + ref.byteCount];
     else if (verdict.kind === 'bound') keep('bound');
     else keep(asked === 0 ? 'no-peer' : 'too-few');
     done += ref.byteCount;

@@ -46,11 +46,11 @@ export interface PledgeBook {
   /** While `work` asks others to hold these segments, only devices with a smaller key are pledged them: one of two goes on. */
   leaving<T>(names: readonly SealedName[], work: () => Promise<T>): Promise<T>;
   /**
-   * Calls `remove` when the segment may go, and otherwise says why not. No pledge is given meanwhile. When `remove` resolves,
-   * nothing that proves possession is on the disk any more, neither the sealed nor the opened segment. It must not call the
-   * book.
+   * Calls `remove` when the segment may go, and otherwise says why not. No pledge is given meanwhile. When `remove` resolves
+   * with true, nothing that proves possession is on the disk any more, neither the sealed nor the opened segment; with false,
+   * all of it still is. It must not call the book.
    */
-  evict(name: SealedName, rules: EvictionRules, remove: () => Promise<void>): Promise<EvictionVerdict>;
+  evict(name: SealedName, rules: EvictionRules, remove: () => Promise<boolean>): Promise<EvictionVerdict>;
   /**
    * Calls `remove` unless this device has pledged the segment, and says whether it did. For devices that others do not count
    * on: whoever evicts what may be the last copy calls {@link evict}. The rules of `remove` are the same.
@@ -127,8 +127,7 @@ export function createPledgeBook(deps: {
         const facts = { ...rules, self, pledges, given: await given(name), now: clock.now() };
         const verdict = judgeEviction(facts);
         if (verdict.kind !== 'free') return verdict;
-        await remove();
-        await store.write(new Commit().delete(GIVEN + name), { sync: false });
+        if (await remove()) await store.write(new Commit().delete(GIVEN + name), { sync: false });
         return verdict;
       }),
     letGo: (name, remove) =>

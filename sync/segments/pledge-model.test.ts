@@ -126,6 +126,7 @@ function createWorld(deviceCount: number, needed: number, below: (limit: number)
       device.holds = false;
       await pause(life);
       device.isRemoving = false;
+      return true;
     });
   }
 
