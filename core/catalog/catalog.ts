@@ -135,6 +135,8 @@ export interface Catalog {
   isReferenced(segmentId: string): Promise<boolean>;
   /** The assets of which any version names the segment, but for removed ones. */
   assetsNaming(segmentId: string): Promise<AssetId[]>;
+  /** Those of them in which the rows of the segment are here; of an asset that has been in no space nothing is said. */
+  assetsHolding(segmentId: string): Promise<AssetId[]>;
   /** The ids of all such segments, each once, and of those of removed assets that may come back, see `keepsRows`. */
   referencedSegments(options?: AbortOptions): AsyncIterable<string>;
 
@@ -202,15 +204,16 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     return resolveRemote(store, assetId, segments);
   };
 
-  const assetsNaming: Catalog['assetsNaming'] = async (segmentId) => {
+  const assetsOf = async (segmentId: string, isMeant: (note: Uint8Array) => boolean): Promise<AssetId[]> => {
     const prefix = segmentPrefix(segmentId);
     const assets: AssetId[] = [];
-    for await (const [key] of store.entries(prefixRange(prefix))) {
+    for await (const [key, note] of store.entries(prefixRange(prefix))) {
       const assetId = key.slice(prefix.length) as AssetId;
-      if (await readAsset(store, assetId)) assets.push(assetId);
+      if (isMeant(note) && (await readAsset(store, assetId))) assets.push(assetId);
     }
     return assets;
   };
+  const assetsNaming: Catalog['assetsNaming'] = (segmentId) => assetsOf(segmentId, () => true);
 
   return {
     createAsset: (input, options) => createAsset(core, input, options),
@@ -302,6 +305,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
 
     isReferenced: async (segmentId) => (await assetsNaming(segmentId)).length > 0,
     assetsNaming,
+    assetsHolding: (segmentId) => assetsOf(segmentId, (note) => note.length > 0),
     async *referencedSegments(options) {
       const live = new Set<string>();
       for await (const [key] of store.entries(prefixRange(ASSETS), options)) live.add(key.slice(ASSETS.length));

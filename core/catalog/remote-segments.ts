@@ -1,6 +1,7 @@
 import { type AssetId, canonicalJson, GranaryError, readRecord } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
-import { evictedKey, evictedPrefix, segmentKey } from './keys.ts';
+import type { VersionRecord } from './asset-version.ts';
+import { evictedKey, evictedPrefix, manifestPrefix, segmentKey } from './keys.ts';
 import type { SegmentRef } from './ports.ts';
 import type { CatalogCore } from './transact.ts';
 
@@ -65,6 +66,20 @@ export async function noteSegments(
   }
   if (commit.writes.length > 0) await store.write(commit, { sync: true });
   return unnamed;
+}
+
+/**
+ * Notes of all segments of an asset that is this node's alone that they are here, but for those that were evicted: once it is
+ * in a space, that is to be told from rows that others have.
+ */
+export async function noteOwnSegments(store: KeyValueStore, commit: Commit, assetId: AssetId): Promise<void> {
+  const evicted = await readEvicted(store, assetId);
+  for await (const [key, bytes] of store.entries(prefixRange(manifestPrefix(assetId)))) {
+    for (const segment of readRecord<VersionRecord>(key, bytes).added) {
+      if (segment.remote || evicted.has(segment.id)) continue;
+      commit.put(segmentKey(segment.id, assetId), canonicalJson(segment));
+    }
+  }
 }
 
 /**

@@ -3,7 +3,7 @@ import { ACTOR, createTestRandom, TEST_SCHEMA } from '#core/catalog/testing/cata
 import { GranaryError, toUtf8 } from '#core/kernel/index.ts';
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import { createPledgeBook } from '#sync/segments/index.ts';
-import { readSeal } from '#sync/spaces/index.ts';
+import { readProvedSeals } from '#sync/spaces/index.ts';
 import {
   agree,
   CONTEXT,
@@ -27,7 +27,7 @@ async function shared(whileAsked: (anna: FederationNode) => Promise<unknown> = a
   await agree(anna, bob);
   const { store, clock, files } = anna.disk;
   const book = createPledgeBook({ store, clock, self: anna.device });
-  const { name } = (await readSeal(store, idOf(1)))!.segment;
+  const { name } = (await readProvedSeals(store, idOf(1)))[0]!;
   const [until, nonce, signature] = [clock.now() + UNTIL_MS, new Uint8Array(32), new Uint8Array(64)];
   await book.take({ holder: bob.device, asker: anna.device, name, until, nonce, signature });
   const deps: EvictDeps = {
@@ -50,7 +50,7 @@ async function shared(whileAsked: (anna: FederationNode) => Promise<unknown> = a
         throw new GranaryError('PEER_UNREACHABLE', 'The device is away.');
       },
     } as unknown as EvictDeps['transport'],
-    removeSegment: async ({ hash }) => void files.delete(hash),
+    removeSegment: async (segment) => void files.delete(segment),
     afterEviction: async () => undefined,
   };
   return { anna, evict: () => evictAsset(deps, 'readings', CONTEXT) };

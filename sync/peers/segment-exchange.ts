@@ -5,20 +5,24 @@ import {
   type Clock,
   fromHex,
   GranaryError,
+  isGranaryError,
   type Logger,
   type ReportProgress,
   type SegmentHash,
   toHex,
+  type Uuid,
   type Wait,
 } from '#core/kernel/index.ts';
-import type { ByteSource, KeyValueStore } from '#core/platform/ports.ts';
+import { type ByteSource, Commit, type KeyValueStore } from '#core/platform/ports.ts';
 import {
   createSegmentFetcher,
   createServedSegments,
   createServeGate,
   type FetchBudget,
   fetchPlain,
+  rebuildTree,
   type SealedName,
+  type SealedSegment,
   type SealedSourceDeps,
   SEGMENT_FRAME_BYTES_MAX,
   serveSegments,
@@ -27,7 +31,17 @@ import {
   type Urgency,
   type WantedStatus,
 } from '#sync/segments/index.ts';
-import { readSealOf, readSeal, readSharedAssets, type Spaces, spacesAnnouncing } from '#sync/spaces/index.ts';
+import {
+  putProved,
+  readAllSeals,
+  readProved,
+  readRowsHere,
+  readSeals,
+  readSharedAsset,
+  readSharedAssets,
+  type Spaces,
+  spacesAnnouncing,
+} from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 
 export const SEGMENTS_PROTOCOL = '/granary/segments/1';
@@ -112,31 +126,41 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
   const subscribed = new Map<string, Promise<void>>();
 
   const served = createServedSegments(deps, async (name) => {
-    const seal = await readSealOf(store, name);
-    const source = seal && (await deps.openPlain(seal.segment.hash));
-    return source && { source, segment: seal.segment };
+    const segment = await readProved(store, name);
+    const source = segment && (await deps.openPlain(segment.hash));
+    return source && { source, segment };
   });
+
+  /**
+   * Members get rows that are here for an asset of their space, whatever else names them, and sealed files that are kept for the
+   * others.
+   */
+  async function mayServe(peer: string, name: SealedName): Promise<boolean> {
+    const opened = await spaces.opened();
+    const device = fromHex(peer);
+    const isMember = (space: Uuid) => (opened.get(space)?.access.levelNow(device) ?? null) !== null;
+    const segment = await readProved(store, name);
+    const here = segment ? await readRowsHere(deps, segment.hash) : [];
+    if (here.some(({ space }) => isMember(space))) return true;
+    if (!(await spacesAnnouncing(store, name)).some(isMember)) return false;
+    if (!segment) return true;
+    // Otherwise it would be made from rows that are not theirs.
+    const sealed = await folder.open(name);
+    await sealed?.close();
+    return sealed !== undefined;
+  }
 
   transport.handle(
     SEGMENTS_PROTOCOL,
     { maxFrameBytes: SEGMENT_FRAME_BYTES_MAX, maxStreamsPerPeer: STREAMS_PER_PEER_MAX },
     (stream) =>
       serveSegments(
-        {
-          folder: served,
-          gate,
-          count,
-          async mayServe(peer, name) {
-            const seal = await readSealOf(store, name);
-            const travelsIn = [...(seal?.spaces ?? []), ...(await spacesAnnouncing(store, name))];
-            const opened = await spaces.opened();
-            const device = fromHex(peer);
-            return travelsIn.some((space) => (opened.get(space)?.access.levelNow(device) ?? null) !== null);
-          },
-        },
+        { folder: served, gate, count, mayServe },
         toHex(stream.peer),
         stream as PeerStream & { close(): void },
-        { signal: stopped.signal },
+        {
+          signal: stopped.signal,
+        },
       ),
   );
 
@@ -179,6 +203,71 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     }
   })().catch(() => undefined);
 
+  /** Under which names members may have a segment. One of another size is not the one that the version means. */
+  async function sealsFor({ id, origin }: CatalogAsset, { id: segment, byteCount }: SegmentRef) {
+    const space = (await readSharedAsset(store, id))?.space ?? origin?.space;
+    const all = space ? await readAllSeals(store, { space, asset: id, segment }) : [];
+    return { space, seals: all.filter((seal) => seal.byteCount === byteCount) };
+  }
+
+  /**
+   * Finds out under which of the names that its document claims an asset's rows can be served, where they are here for another
+   * asset of the space. False when their file is not here.
+   */
+  async function proveHere({ id }: CatalogAsset, segment: SegmentHash): Promise<boolean> {
+    const source = await deps.openPlain(segment);
+    if (!source) return false;
+    try {
+      const space = (await readSharedAsset(store, id))!.space;
+      for (const seal of await readSeals(store, { space, asset: id, segment })) {
+        if (await readProved(store, seal.name)) continue;
+        try {
+          await rebuildTree(deps, source, seal, { signal: stopped.signal });
+          await store.write(putProved(new Commit(), seal), { sync: true });
+        } catch (error) {
+          if (!isGranaryError(error, 'SEGMENT_CORRUPT')) throw error;
+          count('seal-wrong');
+        }
+      }
+      return true;
+    } finally {
+      await source.close();
+    }
+  }
+
+  /** Asks for the segment under all of its names; the first that turns out to be it counts. Errors: those of `fetchPlain`. */
+  async function fetchAny(
+    seals: readonly SealedSegment[],
+    urgency: Urgency,
+    { signal, wholeBytes }: FetchWhole,
+  ): Promise<void> {
+    const found = new AbortController();
+    const any = AbortSignal.any([found.signal, signal]);
+    const plain = { ...deps, fetcher, onDamaged: () => count('damaged-here') };
+    const attempts = seals.map(async (seal) => {
+      try {
+        await fetchPlain(plain, seal, { urgency, signal: any, wholeBytes });
+        await store.write(putProved(new Commit(), seal), { sync: true });
+      } catch (error) {
+        // Another name may be the right one, but no other disk.
+        if (!isGranaryError(error, 'SEGMENT_CORRUPT')) found.abort(error);
+        throw error;
+      }
+    });
+    const first = Promise.any(attempts);
+    first.catch(() => undefined);
+    await askPeers();
+    try {
+      await first;
+    } catch (error) {
+      const { errors } = error as AggregateError;
+      throw errors.find((each) => !isGranaryError(each, 'SEGMENT_CORRUPT')) ?? errors[0];
+    } finally {
+      found.abort(new GranaryError('CANCELLED', 'The segment is here.'));
+      await Promise.allSettled(attempts);
+    }
+  }
+
   async function fetchSegment(
     asset: CatalogAsset,
     ref: SegmentRef,
@@ -186,18 +275,11 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     options: FetchWhole,
   ): Promise<void> {
     const hash = ref.id as SegmentHash;
-    const seal = await readSeal(store, hash);
-    if (!seal) throw notSealed(asset, hash);
-    const here = await deps.openPlain(hash);
-    await here?.close();
-    if (!here) {
-      const work = fetchPlain({ ...deps, fetcher, onDamaged: () => count('damaged-here') }, seal.segment, {
-        urgency,
-        signal: options.signal,
-        wholeBytes: options.wholeBytes,
-      });
-      await askPeers();
-      await work;
+    const { space, seals } = await sealsFor(asset, ref);
+    const isHere = (await readRowsHere(deps, hash)).some((here) => here.space === space);
+    if (!isHere || !(await proveHere(asset, hash))) {
+      if (seals.length === 0) throw notSealed(asset, hash);
+      await fetchAny(seals, urgency, options);
     }
     const { refused } = await catalog.confirmSegments(asset.id, [await deps.describe(hash)]);
     if (refused.length > 0) throw contradicts(asset, hash);
@@ -218,8 +300,7 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     const came = new Set<SegmentRef>();
     const names = new Map<string, SegmentRef>();
     for (const ref of remote) {
-      const seal = await readSeal(store, ref.id);
-      if (seal) names.set(seal.segment.name, ref);
+      for (const { name } of (await sealsFor(asset, ref)).seals) names.set(name, ref);
     }
     /** Bytes that are here, those of parts as well. */
     const countBytes = () => {

@@ -9,7 +9,6 @@ import {
 import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
 import { type AssetProjection, projectAsset } from '#sync/documents/index.ts';
-import { decodeSealedSegment } from '#sync/segments/index.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import { type DirtyAsset, readDirtyAssets, readReplicas } from './replicas.ts';
@@ -141,7 +140,7 @@ async function readStates(
   const present = await catalog.getAssets(assets as AssetId[]);
   const states: AssetReplicaState[] = [];
   const unknown: Uuid[] = [];
-  const sealed = new Map<string, Uint8Array>();
+  const claimed = new Map<Uuid, AssetProjection['segments']>();
   for (const [i, asset] of assets.entries()) {
     const [id, shared] = [asset as AssetId, shares[i]];
     // An asset is in one space: what another one says of it has no effect here.
@@ -153,11 +152,11 @@ async function readStates(
     const state = isGone ? goneState(origin, known) : said;
     if (state) states.push(state);
     else unknown.push(asset);
-    for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);
+    if (projection) claimed.set(asset, projection.segments);
     if (i % BREATH_ASSETS === BREATH_ASSETS - 1) await breathe();
   }
   const seals = new Commit();
-  await noteSeals(store, seals, origin.space, sealed, decodeSealedSegment);
+  await noteSeals(store, seals, origin.space, claimed);
   return { states, unknown, seals };
 }
 
