@@ -38,7 +38,6 @@ import {
   readRowsHere,
   readSeals,
   readSharedAsset,
-  readSharedAssets,
   type Spaces,
   spacesAnnouncing,
 } from '#sync/spaces/index.ts';
@@ -48,8 +47,6 @@ export const SEGMENTS_PROTOCOL = '/granary/segments/1';
 
 /** Streams that one peer fetches over: the one that it uses, and one that it has just given up. */
 const STREAMS_PER_PEER_MAX = 2;
-/** Shared assets that are looked up at a time. */
-const CHUNK = 500;
 
 /** How often it is told how far a fetch is. Milliseconds. */
 const WATCH_MS = 200;
@@ -359,22 +356,12 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     }
   }
 
-  async function* sharedWithRows(): AsyncIterable<CatalogAsset> {
-    const shared = (await readSharedAssets(store)).map(({ asset }) => asset);
-    for (let start = 0; start < shared.length; start += CHUNK) {
-      const assets = await catalog.getAssets(shared.slice(start, start + CHUNK));
-      for (const asset of assets.values()) if (asset.version > 0) yield asset;
-    }
-  }
-
   async function fetchSubscribed(): Promise<void> {
-    for await (const asset of sharedWithRows()) {
-      const { id, version } = asset;
+    const lacking = await spaces.lackingRows((asset) => subscribed.has(asset), stopped);
+    for (const asset of (await catalog.getAssets(lacking)).values()) {
+      const { id } = asset;
       if (stopped.signal.aborted) return;
       if (subscribed.has(id)) continue;
-      const isWhole = (await catalog.getManifest(id, version)).every(({ remote }) => !remote);
-      // What is wanted of an asset stands in its document, which takes longer to read than all before.
-      if (isWhole || (await spaces.subscription(id)) !== 'data') continue;
       const work = fetchAsset(asset, 'background')
         .then(() => undefined)
         .catch((error: unknown) => {

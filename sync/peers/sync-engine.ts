@@ -235,7 +235,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     const stream = openSessionStream(deps, opened);
     // The first session begins with the stream, so that who opens one and says nothing is given up as well.
     do {
-      if (!mayBegin(toHex(stream.peer))) return stream.abort();
+      if (!mayBegin(toHex(stream.peer))) return turnAway(stream);
       const report = await run('responder', stream, {});
       // The peer does not wait for what this node makes of it.
       track(deps.afterSession(report));
@@ -247,6 +247,15 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     const isAllowed = gate.mayBegin(device);
     if (!isAllowed) count('session-shut-out');
     return isAllowed;
+  }
+
+  /** Ends a stream whose session may not begin, and the lines of a peer that goes on bringing such streams. */
+  function turnAway(stream: SessionStream): void {
+    stream.abort();
+    const milliseconds = gate.unwanted(toHex(stream.peer));
+    if (milliseconds === undefined) return;
+    count('peer-refused');
+    transport.refuse(stream.peer, clock.now() + milliseconds);
   }
 
   /** Wants a session with a device soon. */

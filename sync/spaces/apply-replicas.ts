@@ -9,6 +9,7 @@ import {
 import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
 import { type AssetProjection, projectAsset } from '#sync/documents/index.ts';
+import { markLacking } from './lacking-rows.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import { type DirtyAsset, readDirtyAssets, readReplicas } from './replicas.ts';
@@ -60,10 +61,11 @@ export async function applyReplicas(
     if (dirty.length === 0) return report;
     after = dirty.at(-1)!.asset;
     const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
-    const { states, unknown, seals } = await readStates(deps, { space, spaceName: access.name }, wanted);
+    const { states, unknown, seals, withRows } = await readStates(deps, { space, spaceName: access.name }, wanted);
     const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
       for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
       for (const asset of unknown) commit.delete(dirtyKey(space, asset));
+      for (const asset of withRows) markLacking(commit, asset);
       for (const [i, outcome] of outcomes.entries()) noteOutcome(commit, space, states[i]!, outcome);
     };
     // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
@@ -123,6 +125,8 @@ interface States {
   readonly states: readonly AssetReplicaState[];
   /** Assets of which there is nothing to be shown. */
   readonly unknown: readonly Uuid[];
+  /** Assets that have versions, whose rows may have to come. */
+  readonly withRows: readonly Uuid[];
   /** Under which names their segments travel. */
   readonly seals: Commit;
 }
@@ -140,6 +144,7 @@ async function readStates(
   const present = await catalog.getAssets(assets as AssetId[]);
   const states: AssetReplicaState[] = [];
   const unknown: Uuid[] = [];
+  const withRows: Uuid[] = [];
   const claimed = new Map<Uuid, AssetProjection['segments']>();
   for (const [i, asset] of assets.entries()) {
     const [id, shared] = [asset as AssetId, shares[i]];
@@ -152,12 +157,13 @@ async function readStates(
     const state = isGone ? goneState(origin, known) : said;
     if (state) states.push(state);
     else unknown.push(asset);
+    if (said && projection.versions.size > 0) withRows.push(asset);
     if (projection) claimed.set(asset, projection.segments);
     if (i % BREATH_ASSETS === BREATH_ASSETS - 1) await breathe();
   }
   const seals = new Commit();
   await noteSeals(store, seals, origin.space, claimed);
-  return { states, unknown, seals };
+  return { states, unknown, withRows, seals };
 }
 
 /** What the assets amount to, in their order. */

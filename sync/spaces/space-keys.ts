@@ -18,6 +18,7 @@
  * | `space-seal-proved/<name>`                   | the sealed segment of that name, proved by this node         |
  * | `space-seal-of/<segment>/<name>`             | empty: the segment has that proved name                      |
  * | `space-wanted/<asset>`                       | what a person asked for: to have its rows here, or not       |
+ * | `space-lacking/<asset>`                      | empty: its rows may be wanted here and not have come         |
  * | `space-announced/<space>/<author>/<slot>`    | a segment to be held without a key, see `announced-segments.ts` |
  * | `space-announced-count/<space>/<author>`     | how many announcements of a device were put into slots       |
  * | `space-announced-name/<name>/<space>`        | the slot of an announced segment; empty where none is needed |
@@ -27,6 +28,7 @@
 export const SPACES = 'space/';
 export const SHARED_ASSETS = 'space-asset/';
 export const WANTED_ASSETS = 'space-wanted/';
+export const LACKING_ROWS = 'space-lacking/';
 export const PUBLISHED = 'space-published';
 
 export const spaceKey = (space: string): string => SPACES + space;
@@ -52,6 +54,7 @@ export const provedKey = (name: string): string => `space-seal-proved/${name}`;
 export const provedPrefix = (segment: string): string => `space-seal-of/${segment}/`;
 export const provedSegmentKey = (segment: string, name: string): string => provedPrefix(segment) + name;
 export const wantedKey = (asset: string): string => WANTED_ASSETS + asset;
+export const lackingKey = (asset: string): string => LACKING_ROWS + asset;
 export const announcedPrefix = (space: string): string => `space-announced/${space}/`;
 export const announcedSlotKey = (space: string, author: string, slot: number): string =>
   `${announcedPrefix(space)}${author}/${String(slot).padStart(5, '0')}`;

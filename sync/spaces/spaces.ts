@@ -16,6 +16,7 @@ import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
 import { createFreshProjections } from './fresh-projections.ts';
 import type { JoinedSpace } from './join-space.ts';
+import { findLackingRows, markLacking } from './lacking-rows.ts';
 import { listForks } from './list-forks.ts';
 import { createKeyTurns } from './key-turns.ts';
 import { findMember, grantLevel, memberOutput, type NewMember, revokeMember } from './members.ts';
@@ -106,6 +107,11 @@ export interface Spaces {
   subscription(asset: AssetId): Promise<Subscription | undefined>;
   /** A person wants the rows of an asset here from now on, or only what is known about it. */
   subscribe(asset: AssetId, subscription: Subscription): Promise<void>;
+  /**
+   * Assets whose rows are to come to this node by themselves and are not all here, without those that `isKnown` names. Costs
+   * as much as has changed of them.
+   */
+  lackingRows(isKnown: (asset: AssetId) => boolean, options: { readonly signal: AbortSignal }): Promise<AssetId[]>;
 }
 
 /** Opens nothing before it is used. */
@@ -132,21 +138,29 @@ export function createSpaces(given: SpacesDeps): Spaces {
     }),
   );
 
-  async function summary({ record, access }: OpenSpace): Promise<SpaceSummary> {
-    const shared = await readSharedAssets(store);
-    return {
+  async function summaries(spaces: readonly OpenSpace[]): Promise<SpaceSummary[]> {
+    const assetCounts = new Map<Uuid, number>();
+    for (const { space } of await readSharedAssets(store)) assetCounts.set(space, (assetCounts.get(space) ?? 0) + 1);
+    return spaces.map(({ record, access }) => ({
       space: record.space,
       name: record.name,
       level: access.levelNow(key.publicKey),
       memberCount: [...access.members.values()].filter(({ level }) => level !== null).length,
-      assetCount: shared.filter(({ space }) => space === record.space).length,
-    };
+      assetCount: assetCounts.get(record.space) ?? 0,
+    }));
   }
+  const summary = async (space: OpenSpace): Promise<SpaceSummary> => (await summaries([space]))[0]!;
 
   async function admit(space: OpenSpace, member: NewMember): Promise<void> {
     await deps.hold.whenReleased();
     await grantLevel(space, member);
     tell();
+  }
+
+  async function subscription(asset: AssetId): Promise<Subscription | undefined> {
+    const shared = await readSharedAsset(store, asset);
+    const replica = shared && (await readReplica(deps, shared.space, asset));
+    return replica && subscriptionOf(store, asset, projectAsset(deps, replica));
   }
 
   const output = (space: OpenSpace, member: Member): MemberOutput => memberOutput(blake3, space, member);
@@ -173,7 +187,7 @@ export function createSpaces(given: SpacesDeps): Spaces {
       tell();
       return summary(space);
     },
-    listSpaces: async () => Promise.all([...(await opened()).values()].map(summary)),
+    listSpaces: async () => summaries([...(await opened()).values()]),
     async describeSpace(name) {
       await settle();
       const space = await find(name);
@@ -276,12 +290,12 @@ export function createSpaces(given: SpacesDeps): Spaces {
       }
       return [...members.values()];
     },
-    async subscription(asset) {
-      const shared = await readSharedAsset(store, asset);
-      const replica = shared && (await readReplica(deps, shared.space, asset));
-      return replica && subscriptionOf(store, asset, projectAsset(deps, replica));
-    },
-    subscribe: (asset, subscription) => store.write(putWanted(new Commit(), asset, subscription), { sync: true }),
+    subscription,
+    subscribe: (asset, wanted) =>
+      store.write(markLacking(putWanted(new Commit(), asset, wanted), asset), { sync: true }),
+    // Settling marks assets.
+    lackingRows: (isKnown, { signal }) =>
+      oneAtATime(() => findLackingRows({ store, catalog: deps.catalog, subscription }, isKnown, signal)),
   };
 }
 

@@ -33,6 +33,21 @@ export const PENDING_INBOUND_MAX = 32;
 /** New lines a second from one network address: devices behind one router come back together after it restarts. */
 export const INBOUND_PER_SECOND_MAX = 50;
 
+/** Peers that are refused for a while at the same time; the one whose time is over first makes room. */
+export const REFUSED_PEERS_MAX = 1000;
+
+/**
+ * Of a network address from which a refused peer came, one new line is taken in so long: five handshakes a second cost about
+ * a fiftieth of a core. Other devices behind the address get in between, keep the lines that they have, and are dialled.
+ */
+export const SLOWED_LINE_MILLISECONDS = 200;
+
+/** That holds for so long after a refused peer came from there the last time. */
+export const SLOWED_MILLISECONDS = 60_000;
+
+/** Network addresses that are slowed at the same time; the one of which was heard longest ago makes room. */
+export const SLOWED_NETWORKS_MAX = 1000;
+
 /** Dials at the same time; the others wait. */
 export const PARALLEL_DIALS_MAX = 16;
 

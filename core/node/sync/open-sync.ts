@@ -113,6 +113,10 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   let network: Promise<Network> | undefined;
   let openedNetwork: Network | undefined;
   const { isRelay, relayBytes } = config.sync;
+  const joins = new Map<string, number>();
+  const pledges = new Map<string, number>();
+  const countIn = (counts: Map<string, number>) => (event: string) =>
+    void counts.set(event, (counts.get(event) ?? 0) + 1);
   const book = createPledgeBook({ store, clock, self: key.publicKey });
   let relay: Relay | undefined;
   let gathering: Promise<void> | undefined;
@@ -226,7 +230,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     wait: systemWait,
     served,
     limits: config.sync.bytesPerSecond === undefined ? {} : { bytesPerSecond: config.sync.bytesPerSecond },
-    count: () => undefined,
+    count: countIn(pledges),
   });
 
   async function openNetwork(): Promise<Network> {
@@ -250,7 +254,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     transport.handle(
       JOIN_PROTOCOL,
       { maxFrameBytes: JOIN_FRAME_BYTES_MAX, maxStreamsPerPeer: JOIN_STREAMS_PER_PEER_MAX },
-      createAdmission({ store, clock, blake3, logs, spaces, count: () => undefined }),
+      createAdmission({ store, clock, blake3, logs, spaces, count: countIn(joins) }),
     );
     const segments = startSegmentExchange({
       ...sealing,
@@ -304,7 +308,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       });
       void relay.keep().catch(warn);
     }
-    openedNetwork = { transport, engine, segments };
+    openedNetwork = { transport, engine, segments, joins, pledges };
     return openedNetwork;
   }
 

@@ -54,6 +54,11 @@ export class LineRegister {
     });
   }
 
+  /** Ends all lines to a peer at once. */
+  abort(peer: string, reason: string): void {
+    for (const connection of this.#lines.get(peer)?.keys() ?? []) connection.abort(new Error(reason));
+  }
+
   /** To be called about once a second: ends lines on which nothing comes any more. */
   beat(): void {
     const { clock, lines, count } = this.#deps;

@@ -165,7 +165,7 @@ export async function openSyncStack(options: StackOptions): Promise<SyncStack> {
     logger,
     afterSession,
   });
-  const network: Network = { transport, engine, segments: noSegments };
+  const network: Network = { transport, engine, segments: noSegments, joins: admissions, pledges: new Map() };
   const peers = createPeers({
     store,
     logs,
