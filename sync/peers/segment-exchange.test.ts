@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
-import { toUtf8 } from '#core/kernel/index.ts';
+import { toUtf8, type Wait } from '#core/kernel/index.ts';
+import { systemWait } from '#core/platform/index.ts';
 import { Commit } from '#core/platform/ports.ts';
 import { admit, handOverControl, newNetwork, openWorldNode, type WorldNode } from '#sync/relay/testing/relay-world.ts';
 import { decodeAnswer, encodeSegmentFrame, SEGMENT_FRAME_BYTES_MAX } from '#sync/segments/frames.ts';
@@ -8,7 +9,7 @@ import { blake3, cipher, createHasher, plainBytes, sourceOf } from '#sync/segmen
 import { createMemorySealedFolder } from '#sync/segments/testing/memory-sealed-folder.ts';
 import { putProved, readProvedSeals } from '#sync/spaces/index.ts';
 import { realRandom as random } from '#sync/transport/testing/fixtures.ts';
-import { SEGMENTS_PROTOCOL } from './segment-exchange.ts';
+import { SEGMENTS_PROTOCOL, WATCH_MS } from './segment-exchange.ts';
 
 const SPACE = 'coop';
 const patiently = { timeout: 30_000, interval: 50 };
@@ -16,7 +17,15 @@ const patiently = { timeout: 30_000, interval: 50 };
 const open: WorldNode[] = [];
 afterEach(async () => {
   for (const node of open.splice(0)) await node.goOffline();
+  waits.length = 0;
 });
+
+/** For how long something was waited, each time. Milliseconds. */
+const waits: number[] = [];
+const waitAndTell: Wait = (milliseconds, options) => {
+  waits.push(milliseconds);
+  return systemWait(milliseconds, options);
+};
 
 const rows = (label: string, byteCount = 40_000): Uint8Array => {
   const bytes = plainBytes(byteCount);
@@ -28,7 +37,7 @@ const rows = (label: string, byteCount = 40_000): Uint8Array => {
 async function openMembers<Name extends string>(...names: readonly Name[]) {
   const network = newNetwork();
   const nodes = {} as Record<Name, WorldNode>;
-  for (const name of names) open.push((nodes[name] = await openWorldNode(network, name)));
+  for (const name of names) open.push((nodes[name] = await openWorldNode(network, name, { wait: waitAndTell })));
   const [founder, ...others] = names.map((name) => nodes[name]);
   await founder!.spaces.createSpace(SPACE);
   for (const [i, other] of others.entries()) await admit(founder!, SPACE, other, names[i + 1]!, 'write');
@@ -144,4 +153,21 @@ test('rows that two devices sealed without knowing of each other are served unde
   const seals = await readProvedSeals(anna.store, await hashOf(same));
   expect(seals).toHaveLength(2);
   for (const { name } of seals) expect(await askFor(line, anna, name)).toBe('root');
+});
+
+test('rows of an older version that nobody has keep back none of a newer one, and nobody looks how far they are', async () => {
+  const { anna, ben } = await openMembers('anna', 'ben');
+  const [old, young] = [rows('Quince'), rows('Medlar')];
+  await anna.addRows('harvest', [old]);
+  await anna.share(SPACE, 'harvest', 'data');
+  anna.plain.clear();
+  await anna.goOnline([ben]);
+  const line = await ben.goOnline([anna]);
+  await expect.poll(() => line.segments.status(), patiently).toMatchObject([{ waitsFor: 'peer' }]);
+  await anna.addRows('harvest', [young]);
+  await expect.poll(() => rowsOf(ben, 'harvest'), patiently).toBe('1 of 2');
+  await expect.poll(() => line.segments.status(), patiently).toMatchObject([{ waitsFor: 'peer' }]);
+  expect(waits).not.toContain(WATCH_MS);
+  anna.plain.set(await hashOf(old), old);
+  await expect.poll(() => rowsOf(ben, 'harvest'), patiently).toBe('2 of 2');
 });

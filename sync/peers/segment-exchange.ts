@@ -2,6 +2,7 @@ import type { Catalog, CatalogAsset, SegmentRef } from '#core/catalog/index.ts';
 import {
   type AbortOptions,
   asGranaryError,
+  type AssetId,
   type Clock,
   fromHex,
   GranaryError,
@@ -49,7 +50,7 @@ export const SEGMENTS_PROTOCOL = '/granary/segments/1';
 const STREAMS_PER_PEER_MAX = 2;
 
 /** How often it is told how far a fetch is. Milliseconds. */
-const WATCH_MS = 200;
+export const WATCH_MS = 200;
 /** A person who waits for rows hears after so long without any that nobody has them who can be reached. Milliseconds. */
 const FETCH_SILENCE_MS_MAX = 20_000;
 /** Peers may have got since what they did not have, and streams may have ended: all are asked again this often. Milliseconds. */
@@ -119,8 +120,13 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
   const fetcher = createSegmentFetcher({ folder, blake3, clock, wait, count, budget: deps.budget });
   const gate = createServeGate({ clock, wait }, deps.limits);
   const asked = new Set<string>();
-  /** Assets that are fetched because members are to have them. */
-  const subscribed = new Map<string, Promise<void>>();
+  /** What is fetched because members are to have it, by asset. */
+  const subscribed = new Map<AssetId, SubscribedFetch>();
+  /** Those of them that have got another version since; the journal of the catalog was read up to `readUntil`. */
+  const renewed = new Set<AssetId>();
+  let readUntil: number | undefined;
+  /** All fetches of these assets that have not ended, those of older versions as well. */
+  const running = new Set<Promise<void>>();
 
   const served = createServedSegments(deps, async (name) => {
     const segment = await readProved(store, name);
@@ -311,7 +317,9 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     };
     const tell = (done: number) => report?.({ stage: 'fetching', subject: asset.name, done, total, unit: 'bytes' });
     const isPatient = urgency === 'background';
-    const watching = remote.length > 0 ? watch(countBytes, tell, isPatient ? undefined : given, any) : undefined;
+    // It costs as much as all that is waited for: not where nobody is told of it, nor gives it up.
+    const isWatched = remote.length > 0 && (report !== undefined || !isPatient);
+    const watching = isWatched ? watch(countBytes, tell, isPatient ? undefined : given, any) : undefined;
     const work = remote.map(async (ref) => {
       await fetchSegment(asset, ref, urgency, { signal: any, wholeBytes: total });
       came.add(ref);
@@ -322,7 +330,7 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     await watching;
     const failed = results.find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected' && !isGivenUp) throw failed.reason;
-    tell(countBytes());
+    if (report) tell(countBytes());
     if (came.size > 0) await deps.afterFetch(await catalog.getAsset(asset.id));
     const missingCount = remote.length - came.size;
     return {
@@ -356,24 +364,54 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     }
   }
 
-  async function fetchSubscribed(): Promise<void> {
-    const lacking = await spaces.lackingRows((asset) => subscribed.has(asset), stopped);
-    for (const asset of (await catalog.getAssets(lacking)).values()) {
-      const { id } = asset;
-      if (stopped.signal.aborted) return;
-      if (subscribed.has(id)) continue;
-      const work = fetchAsset(asset, 'background')
-        .then(() => undefined)
-        .catch((error: unknown) => {
-          if (stopped.signal.aborted) return;
-          logger.warn('The rows of an asset could not be fetched.', {
-            asset: id,
-            cause: asGranaryError(error).message,
-          });
-        })
-        .finally(() => subscribed.delete(id));
-      subscribed.set(id, work);
+  /** Which of the assets that are fetched have got another version, as far as the journal says so now. */
+  async function followVersions(): Promise<void> {
+    const last = await catalog.lastSequence();
+    for await (const { sequence, assetId } of catalog.changesAfter(readUntil ?? last, { signal: stopped.signal })) {
+      if (sequence > last) break;
+      if (subscribed.has(assetId)) renewed.add(assetId);
     }
+    readUntil = Math.max(readUntil ?? 0, last);
+  }
+
+  async function fetchSubscribed(): Promise<void> {
+    await followVersions();
+    const due = [...renewed];
+    const lacking = await spaces.lackingRows((asset) => subscribed.has(asset) && !renewed.has(asset), stopped);
+    const assets = await catalog.getAssets(lacking);
+    for (const id of due) {
+      renewed.delete(id);
+      const fetch = subscribed.get(id);
+      // What an older version had, and nobody has any more, must not keep back what the present one has.
+      if (fetch && fetch.version !== assets.get(id)?.version) {
+        subscribed.delete(id);
+        fetch.stop.abort(isOld());
+      }
+    }
+    for (const asset of assets.values()) {
+      if (stopped.signal.aborted) return;
+      if (!subscribed.has(asset.id)) beginSubscribed(asset);
+    }
+  }
+
+  function beginSubscribed(asset: CatalogAsset): void {
+    const { id, version } = asset;
+    const stop = new AbortController();
+    const work = fetchAsset(asset, 'background', { signal: stop.signal })
+      .then(() => undefined)
+      .catch((error: unknown) => {
+        if (stopped.signal.aborted || stop.signal.aborted) return;
+        logger.warn('The rows of an asset could not be fetched.', {
+          asset: id,
+          cause: asGranaryError(error).message,
+        });
+      })
+      .finally(() => {
+        running.delete(work);
+        if (subscribed.get(id)?.stop === stop) subscribed.delete(id);
+      });
+    running.add(work);
+    subscribed.set(id, { version, stop });
   }
 
   return {
@@ -388,9 +426,14 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
       stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
       await fetcher.close();
       await askingAgain;
-      await Promise.allSettled(subscribed.values());
+      await Promise.all(running);
     },
   };
+}
+
+interface SubscribedFetch {
+  readonly version: number;
+  readonly stop: AbortController;
 }
 
 interface FetchWhole {
@@ -409,6 +452,8 @@ function channelOf(stream: PeerStream, onEnd: () => void) {
   }
   return { send: (frame: Uint8Array) => stream.send(frame), frames: frames(), close: () => stream.abort() };
 }
+
+const isOld = () => new GranaryError('CANCELLED', 'The asset has another version by now.');
 
 const nobodyHas = () => new GranaryError('TIMED_OUT', 'No device that has the rows was reached.');
 
