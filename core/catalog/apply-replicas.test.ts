@@ -349,7 +349,7 @@ test('a segment is remote until its file is here, and then has the columns of th
   const again = { ...testVersion(2, [1, 1], { base: 1 }), added: [lies] };
   await apply(testReplica(1, { versions: [again] }));
   expect(await catalog.getManifest(assetId, 2)).toEqual([testSegment(1), testSegment(1)]);
-  await catalog.forgetSegments(assetId, [testSegment(1).id]);
+  expect(await catalog.evictSegment(assetId, testSegment(1).id, async () => undefined)).toBe(true);
   expect((await catalog.getManifest(assetId, 2)).map(({ remote }) => remote)).toEqual([true, true]);
   expect(await catalog.confirmSegments(assetId, [testSegment(1)])).toEqual({ refused: [] });
   expect(await catalog.getManifest(assetId, 2)).toEqual([testSegment(1), testSegment(1)]);

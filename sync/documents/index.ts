@@ -19,5 +19,5 @@ export {
 } from './project-asset.ts';
 export { encodeRemoval, REMOVAL_SCHEMA, type RemovalRecord } from './removal-record.ts';
 export { assetHeads, type AssetOperation, type AssetReplica, waitingOperations } from './replica.ts';
-export { VERSION_SCHEMA } from './version-record.ts';
+export { decodeSealed, VERSION_SCHEMA } from './version-record.ts';
 export type { AssetFields } from './project-fields.ts';

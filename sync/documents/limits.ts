@@ -43,6 +43,12 @@ export const VERSION_PARENTS_MAX = 64;
 /** Sources that one version names: as many files as one ingestion takes with room to spare in a body. */
 export const VERSION_SOURCES_MAX = 1_000;
 
+/**
+ * Seals of one segment that count of one author: a device seals a segment once, and once more when its home was restored from a
+ * backup. Each is asked for where the rows are fetched.
+ */
+export const AUTHOR_SEALS_MAX = 4;
+
 /** Characters of a name, kind, value or hash in a record. */
 export const RECORD_TEXT_LENGTH_MAX = 4_096;
 

@@ -111,7 +111,7 @@ describe('versions of an asset', () => {
       depth: 1,
       missing: [],
     });
-    expect(projection.segments).toEqual(new Map([[idOf('a'), encodeSealedSegment(sealedOf('a'))]]));
+    expect(projection.segments).toEqual(new Map([[idOf('a'), [encodeSealedSegment(sealedOf('a'))]]]));
     expect(projection).toMatchObject({ heads: [three!.id], shown: three!.id });
     expect(segmentsOf(ada, two!.id)).toEqual([idOf('a'), idOf('b'), idOf('b')]);
     expect(manifestOf(projection, three!.id)).toMatchObject({ kind: 'complete', schema: wider });

@@ -11,7 +11,6 @@ import {
 import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
 import { type AssetProjection, projectAsset } from '#sync/documents/index.ts';
-import { decodeSealedSegment } from '#sync/segments/index.ts';
 import { markLacking } from './lacking-rows.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
@@ -203,7 +202,7 @@ async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly D
   const batch = openStateBatch(REPLICA_SEGMENTS_MAX);
   const unknown: Uuid[] = [];
   const lacking: Uuid[] = [];
-  const sealed = new Map<string, Uint8Array>();
+  const claimed = new Map<Uuid, AssetProjection['segments']>();
   for (let i = 0; i < dirty.length && !batch.rest; i += BREATH_ASSETS) {
     for (const { asset, state, projection, version } of await readSaid(
       deps,
@@ -213,13 +212,13 @@ async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly D
       if (state) batch.add(state, version);
       else unknown.push(asset);
       if (state && !state.removed && projection && projection.versions.size > 0) lacking.push(asset);
-      for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);
+      if (projection) claimed.set(asset, projection.segments);
       if (batch.rest) break;
     }
     await breathe();
   }
   const seals = new Commit();
-  await noteSeals(store, seals, origin.space, sealed, decodeSealedSegment);
+  await noteSeals(store, seals, origin.space, claimed);
   return { states: batch.states, unknown, lacking, seals, rest: batch.rest };
 }
 

@@ -58,7 +58,7 @@ export async function versionInput(
     sources: version.sources,
     added,
     removed: change.removed,
-    sealed: await sealsOf(deps, space, added, options),
+    sealed: await sealsOf(deps, space, id, added, options),
   };
 }
 
@@ -66,6 +66,7 @@ export async function versionInput(
 async function sealsOf(
   { store, recordSegment }: VersionDeps,
   space: Uuid,
+  asset: AssetId,
   segments: readonly SegmentRef[],
   options: AbortOptions,
 ): Promise<SealedSegment[]> {
@@ -73,7 +74,8 @@ async function sealsOf(
   const sealed = new Map<string, SealedSegment>();
   for (const { id } of segments) {
     if (sealed.has(id)) continue;
-    sealed.set(id, await sealIn(store, seals, space, id, () => recordSegment(id as SegmentHash, options)));
+    const place = { space, asset, segment: id };
+    sealed.set(id, await sealIn(store, seals, place, () => recordSegment(id as SegmentHash, options)));
   }
   // Before anybody hears of the names: under the same name there must never be other bytes.
   if (seals.writes.length > 0) await store.write(seals, { sync: true });

@@ -88,7 +88,8 @@ export interface CommitOptions {
   readonly source?: string;
 }
 
-const idOf = (number: number): string => number.toString(16).padStart(64, '0');
+/** The id of the segment of this number. */
+export const idOf = (number: number): string => number.toString(16).padStart(64, '0');
 
 /** A reference to a segment that exists nowhere. */
 export const segmentOf = (number: number): SegmentRef => ({
@@ -112,7 +113,8 @@ export async function openNode(disk: NodeDisk<KeyValueStore>): Promise<Federatio
   const agreementKey = agreementKeyOf(nodeX25519, { deriveSecret: () => secret });
   const log = createMemoryOperationLog(store);
   const audit = createAuditLog({ store, clock, random, sha256: nodeSha256 });
-  const catalog = createCatalog({ store, log, audit, clock, random });
+  const hasRows = async (segment: string) => files.has(segment);
+  const catalog = createCatalog({ store, log, audit, clock, random, hasRows });
   const logs = await openLogStore({ store, blake3, ed25519 });
   const warnings: string[] = [];
   const warn = (message: string, fields?: object) => void warnings.push(`${message} ${JSON.stringify(fields ?? {})}`);
