@@ -299,26 +299,30 @@ async function projectLog(context: Context, log: ProjectedLog, options: ProjectO
 }
 
 /** Whether the next operation of a log waits. */
-function waits({ judge, access, blake3, report }: Context, log: ProjectedLog, bytes: Uint8Array, end: number): boolean {
+function waits(context: Context, log: ProjectedLog, bytes: Uint8Array, end: number): boolean {
+  const { judge, access, blake3 } = context;
   const read = createOperationReader(judge, access, blake3, log.name, log.applied.heads).read(bytes);
   if (read.kind !== 'waits') return false;
-  noteWaiting(report, access, log.name, read.for, log.applied.next, end);
+  noteWaiting(context, log, read.for, log.applied.next, end);
   return true;
 }
 
-/** Counts the next operations of a log that could show something: not those that are void, nor those of who may only read. */
+/**
+ * Counts the next operations of a log that could show something: not those that are void, nor those of who may only read, nor
+ * those that their author may have told again in another log.
+ */
 function noteWaiting(
-  { waiting }: ProjectionReport,
-  access: AccessState,
-  { author, logId }: LogName,
+  { report, access, isLeft }: Context,
+  log: ProjectedLog,
   reason: WaitReason,
   next: number,
   end: number,
 ): void {
+  const { author, logId } = log.name;
   const level = access.levelNow(author);
-  if (level !== null && !includesLevel(level, 'write')) return;
+  if ((level !== null && !includesLevel(level, 'write')) || isLeft(log)) return;
   const count = firstOf(next, end, (seq) => access.isVoid(author, logId, seq)) - next;
-  if (count > 0) addTo(waiting, reason, count);
+  if (count > 0) addTo(report.waiting, reason, count);
 }
 
 /** Operations that are to be folded and stored together. */
@@ -397,7 +401,7 @@ async function flush(context: Context): Promise<readonly DirtyAsset[]> {
     const { next, heads, voidFrom, waitsFor } = folded.pieces[i]!;
     const { applied } = log;
     log.isWaiting = waitsFor !== undefined;
-    if (waitsFor) noteWaiting(report, judge.access, piece, waitsFor, next, end);
+    if (waitsFor) noteWaiting(context, log, waitsFor, next, end);
     if (next === piece.from) continue;
     appliedCount += next - piece.from;
     log.applied = { next, heads, voidFrom: applied.voidFrom === applied.next ? voidFrom : applied.voidFrom };
