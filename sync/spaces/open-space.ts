@@ -23,9 +23,7 @@ import {
   includesLevel,
   type OneTimeCipher,
   type KeyPlan,
-  openBody,
   planKeys,
-  readSealedBody,
   resolveAccess,
   sealBody,
   type SpaceKey,
@@ -54,13 +52,12 @@ import { openSpaceView, type SpaceView } from '#sync/reconcile/index.ts';
 import { type AnnouncedSegment, encodeAnnouncements, SEGMENTS_SCHEMA } from '#sync/segments/index.ts';
 import { readAppliedLog } from './applied-log.ts';
 import { logPathOf, toControlOperation } from './control-operation.ts';
-import { type Keyring, openKeyring } from './keyring.ts';
+import type { Judge } from './fold-operations.ts';
+import { HEADS_SCHEMA } from './heads-schema.ts';
+import { type Keyring, openKeyring, openWith } from './keyring.ts';
 import type { SpaceRecord } from './space-record.ts';
 import { keyRecord } from './sign-keys.ts';
 import { openSpaceStore, type SpaceQuotas, type SpaceStore } from './space-store.ts';
-
-/** Names what an author had seen of the control logs. */
-export const HEADS_SCHEMA = 'granary.heads.v1';
 
 export interface SpaceDeps {
   readonly store: KeyValueStore;
@@ -106,7 +103,11 @@ export interface OpenSpace {
   readonly view: SpaceView;
   /** As far as the control operations that are here tell. */
   readonly access: AccessState;
+  /** The control logs whose end in a fork took away what `access` had had, and where, as text. */
+  readonly endedControlLogs: string;
   readonly keyring: Keyring;
+  /** What there is now to open and judge operations by; the same object until that changes. */
+  judge(): Judge;
   /** Opens the sealed body of an operation at its place. */
   open(place: OperationPlace, body: Uint8Array): Uint8Array | { readonly locked: string } | undefined;
   /**
@@ -142,8 +143,10 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   const genesisId = fromHex(record.genesisId);
   let control = new Map<string, ControlOperation>();
   let access: AccessState | undefined;
+  let endedControlLogs = '';
   /** What could be opened, and of which state of the members. */
   let keyring: { readonly access: AccessState; readonly keys: Keyring } | undefined;
+  let judged: Judge | undefined;
   let own: SpaceLogs | undefined;
   let declared: readonly string[] | undefined;
   /** The state of access after keys were signed without effect; until it changes, none are. */
@@ -181,9 +184,11 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
       const operations = await Array.fromAsync(store.controlOperations());
       control = new Map();
       takeControl(operations);
+      endedControlLogs = listEnded(store);
       onControlChange();
     },
   });
+  endedControlLogs = listEnded(store);
   const view = await openSpaceView({ blake3 }, genesisId, store);
 
   const stamp = (): HybridTime => (time = nextHybridTime(time, deps.clock.now()));
@@ -341,15 +346,21 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     get access() {
       return readAccess();
     },
+    get endedControlLogs() {
+      return endedControlLogs;
+    },
     get keyring() {
       return readKeyring();
     },
-    open(place, bytes) {
-      const body = readSealedBody(bytes);
-      const keyId = toHex(body.keyId);
-      const bodyKey = readKeyring().get(keyId);
-      return bodyKey ? openBody(deps, bodyKey, place, body) : { locked: keyId };
+    judge() {
+      const now = readAccess();
+      if (judged?.access === now) return judged;
+      const keys = readKeyring();
+      const open: Judge['open'] = (place, body) => openWith(deps, keys, place, body);
+      judged = { record, genesisId, control: [...control.values()], access: now, keyring: keys, open };
+      return judged;
     },
+    open: (place, body) => openWith(deps, readKeyring(), place, body),
     healKeys: (isDue) => evenIfForked(() => healKeys(isDue)),
     signControl: (records) => evenIfForked(() => signControl(records)),
     signData: (envelopes, options) => leaveForked(() => signData(envelopes, options)),
@@ -359,6 +370,13 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     refresh: () => view.refresh(),
   };
 }
+
+const listEnded = (store: SpaceStore): string =>
+  store
+    .logs('control')
+    .flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [`${logPathOf(log)}/${log.head.frozenFrom}`]))
+    .sort()
+    .join('\n');
 
 /** Of an author whom nobody let in, and whose logs nobody has. */
 const UNKNOWN_RANK = 2 ** 32 - 1;

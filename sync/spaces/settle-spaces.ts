@@ -38,15 +38,14 @@ export interface SettleOutcome {
   readonly changed: ReadonlySet<Uuid>;
 }
 
-/** Of a space that goes on without this device: what is here stays as it is. */
-const NOTHING_APPLIED = { refused: new Map<Uuid, string>() } as const;
-
 export async function settleSpaces(
   deps: SettleDeps,
   spaces: ReadonlyMap<Uuid, OpenSpace>,
   { isTurn, retell }: SettleMemory,
   options: AbortOptions = {},
 ): Promise<SettleOutcome> {
+  // Before a peer was met nothing is told again that a fork took away: the catalog keeps it until then.
+  const { isHeld } = deps.hold;
   await checkSignatures(deps, spaces, options);
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
@@ -72,9 +71,9 @@ export async function settleSpaces(
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
   for (const [id, space] of spaces) {
-    const { refused } = isLeft(space) ? NOTHING_APPLIED : await applyReplicas(deps, space, toldUntil, options);
-    const projection = projections.get(id)!;
-    reports.set(id, { projection, refusedAssets: refused, publishFault: faults.get(id), untoldAssets: assetFaults });
+    const applied = isHeld || isLeft(space) ? undefined : await applyReplicas(deps, space, toldUntil, options);
+    const [projection, refusedAssets] = [projections.get(id)!, applied?.refused ?? new Map()];
+    reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }
   return { reports, changed };
 }

@@ -1,6 +1,7 @@
-// `npm run simulate -- --seeds 2000 --nodes 8 [--from 1] [--rounds 20] [--loss 0.3] [--signed] [--whole]` runs so many federations and
-// prints the seeds that fail, and how long the nodes took to agree. `--loss` breaks lines also after the partitions;
-// `--signed` takes real logs with signatures, which are slower; `--whole` takes nodes with all their layers.
+// `npm run simulate -- --seeds 2000 --nodes 8 [--from 1] [--rounds 20] [--loss 0.3] [--signed] [--whole]` runs so many
+// federations and prints the seeds that fail, and how long the nodes took to agree. In so many rounds everything can happen;
+// `--loss` breaks lines also after them; `--signed` takes real logs with signatures, which are slower; `--whole` takes nodes
+// with all their layers.
 import { parseArgs } from 'node:util';
 import { CALL_INTERVAL_SECONDS, simulateFederation } from './federation.ts';
 import { createMemoryDevice } from './memory-device.ts';
