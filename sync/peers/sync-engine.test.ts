@@ -77,8 +77,9 @@ test('a peer that was removed is told nothing over the stream that it still has'
   const before = opened(right);
   await left.spaces.revokeAccess(SPACE, right.device);
   expect(await sync(right, left)).toMatchObject({ end: 'complete', spaces: [] });
-  // One more, to ask whether it was removed.
+  // It has one of its own on which it asks for the removal.
   expect(opened(right)).toBe(before + 1);
+  expect(right.spaces.viewsFor(left.key.publicKey)).toEqual([]);
 });
 
 test('a stranger is told that there is nothing in common, and leaves no trace', async () => {

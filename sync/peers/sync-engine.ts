@@ -186,10 +186,12 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     }
   }
 
-  /** A member who does not name a space may know that it goes on without this device. */
-  async function hearOfRemovals(peer: Uint8Array, report: SessionReport, { signal }: AbortOptions): Promise<void> {
+  /** Applies what came. A member who does not name a space may know that it goes on without this device. */
+  async function afterSession(peer: Uint8Array, report: SessionReport): Promise<void> {
+    await deps.afterSession(report);
     if (report.end !== 'complete') return;
     const opened = await spaces.opened();
+    const { signal } = stopped;
     for (const { space, isOffered } of contactsOf(opened, peer, report)) {
       const named = opened.get(space as Uuid);
       if (isOffered || !named || named.access.levelNow(transport.self) === null) continue;
@@ -231,13 +233,8 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   async function begin(stream: SessionStream, options: SyncOptions): Promise<SessionReport> {
     const report = await run('initiator', stream, options);
     if (report.end === 'complete') kept.keep(stream);
-    await takeIn(stream.peer, report, options);
+    await afterSession(stream.peer, report);
     return report;
-  }
-
-  async function takeIn(peer: Uint8Array, report: SessionReport, options: AbortOptions): Promise<void> {
-    await deps.afterSession(report);
-    await hearOfRemovals(peer, report, options);
   }
 
   async function openStream(device: Uint8Array, options: SyncOptions): Promise<SessionStream> {
@@ -266,7 +263,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
       const isMember = spaces.viewsFor(stream.peer).length > 0;
       const report = await run('responder', stream, {});
       // The peer does not wait for what this node makes of it.
-      if (isMember) track(takeIn(stream.peer, report, { signal: stopped.signal }));
+      if (isMember) track(afterSession(stream.peer, report));
       if (report.end !== 'complete') return;
     } while (await raceAbort(stream.hasMore(), stopped.signal));
   }

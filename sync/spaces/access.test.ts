@@ -74,11 +74,15 @@ describe('a member who may only read', () => {
     expect(await bob.catalog.getAsset('sales')).toMatchObject({ description: null, tags: ['new'] });
     expect(await cleo.catalog.getAsset('sales')).toMatchObject({ description: 'Mine.', tags: [] });
     expect((await cleo.spaces.explainSync('sales')).lines.join('\n')).toContain('not told to others');
+    expect((await cleo.spaces.describeSpace('team')).untold).toMatchObject([
+      { name: 'sales', reason: expect.stringContaining('may not write') },
+    ]);
     await ada.spaces.grantAccess('team', 'cleo', 'write');
     await agree(ada, bob, cleo);
     for (const node of [ada, bob, cleo]) {
       expect(await node.catalog.getAsset('sales')).toMatchObject({ description: 'Mine.', tags: ['new'] });
     }
+    expect((await cleo.spaces.describeSpace('team')).untold).toEqual([]);
     expect((await hashes(ada, bob, cleo)).size).toBe(1);
   });
 

@@ -13,6 +13,7 @@ import { readReplica } from './replicas.ts';
 import type { SettleReport } from './settle-spaces.ts';
 import { readWanted, SUBSCRIBE_FIELD, SUBSCRIPTIONS, type Subscription } from './shared-asset.ts';
 import { replicaPrefix } from './space-keys.ts';
+import { readUntold } from './untold.ts';
 
 export interface DescribeDeps extends DocumentDeps {
   readonly key: SigningKey;
@@ -53,8 +54,22 @@ export async function describeSpace(
     operationCount: operations,
     refused: Object.fromEntries(refused),
     waiting: Object.fromEntries(report?.projection.waiting ?? []),
+    untold: await describeUntold(deps, space.record.space, report),
     assets,
   };
+}
+
+async function describeUntold(
+  { store, catalog }: DescribeDeps,
+  space: Uuid,
+  report: SettleReport | undefined,
+): Promise<SpaceDescription['untold']> {
+  const untold: SpaceDescription['untold'] = [];
+  for (const asset of await readUntold(store, space)) {
+    const reason = report?.untoldAssets.get(asset) ?? report?.publishFault ?? null;
+    untold.push({ asset, name: (await findAsset(catalog, asset as AssetId))?.name ?? asset, reason });
+  }
+  return untold;
 }
 
 async function* projectionsOf(deps: DescribeDeps, space: Uuid): AsyncIterable<readonly [AssetId, AssetProjection]> {

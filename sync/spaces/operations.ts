@@ -62,6 +62,8 @@ const spaceDescription = space.extend({
   refused: z.record(z.string(), z.int()),
   /** Operations that wait, by what they wait for. */
   waiting: z.record(z.string(), z.int()),
+  /** Assets that were changed here in a way that the space cannot be told; they stay as they are, whatever others change. */
+  untold: z.array(z.object({ asset: z.string(), name: z.string(), reason: z.string().nullable() })),
   assets: z.array(
     z.object({
       asset: z.string(),

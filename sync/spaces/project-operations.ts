@@ -81,7 +81,7 @@ interface Context extends ProjectDeps {
   readonly access: AccessState;
   readonly report: ProjectionReport;
   readonly batch: Batch;
-  readonly isLeft: (log: ProjectedLog) => boolean;
+  readonly isLeft: (log: LogName) => boolean;
   /** What goes on beside. */
   beside: Promise<void>;
 }
@@ -115,7 +115,7 @@ export async function projectOperations(
   report.isRebuilt = await forgetWhatEnded(deps, space, names, space.endedControlLogs, options.only);
   const batch = openBatch(deps.batchOperations);
   const logs = await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names);
-  const isLeft = leftLogs(space, logs);
+  const isLeft = leftLogs(space, names);
   const context: Context = { ...deps, space, judge, access, report, batch, isLeft, beside: Promise.resolve() };
   try {
     for (const log of logs) {
@@ -192,10 +192,10 @@ async function areAllThere(
  * True for a log whose author may have gone on in another one and told there again what stands in it: what waits for control
  * operations may do so for good where one of their logs was forked.
  */
-function leftLogs(space: OpenSpace, logs: readonly ProjectedLog[]): (log: ProjectedLog) => boolean {
+function leftLogs(space: OpenSpace, logs: readonly LogName[]): (log: LogName) => boolean {
   const isForked = space.store.logs('control').some(({ head }) => head?.frozenFrom !== undefined);
-  return ({ name, path }) =>
-    isForked && logs.some((other) => other.path !== path && equalBytes(other.name.author, name.author));
+  return ({ author, logId }) =>
+    isForked && logs.some((other) => equalBytes(other.author, author) && !equalBytes(other.logId, logId));
 }
 
 /** Operations that have no effect for what they say, by reason. Errors: `JOURNAL_CORRUPT`. */
@@ -320,7 +320,7 @@ function noteWaiting(
 ): void {
   const { author, logId } = log.name;
   const level = access.levelNow(author);
-  if ((level !== null && !includesLevel(level, 'write')) || isLeft(log)) return;
+  if ((level !== null && !includesLevel(level, 'write')) || isLeft(log.name)) return;
   const count = firstOf(next, end, (seq) => access.isVoid(author, logId, seq)) - next;
   if (count > 0) addTo(report.waiting, reason, count);
 }

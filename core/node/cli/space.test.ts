@@ -33,6 +33,7 @@ const description: SpaceDescription = {
   operationCount: 1234,
   refused: { forbidden: 2, unheard: 1 },
   waiting: {},
+  untold: [{ asset: SPACE, name: 'plots', reason: 'This device may not write.' }],
   assets: [
     {
       asset: SPACE,
@@ -119,6 +120,7 @@ describe('space', () => {
     expect(text).toContain('operations      1,234');
     expect(text).toContain('3 operations (2: their author may not write here; 1: unheard)');
     expect(text).toMatch(/waiting +none/);
+    expect(text).toContain('what was changed here of plots, which stays as it is: This device may not write.');
     expect(text).toMatch(/readings +data +3 +4 of 5 +2 newest versions/);
   });
 

@@ -270,6 +270,9 @@ export const spaceCommands: readonly Command[] = [
   adopt,
 ];
 
+const untoldText = (name: string, reason: string | null): string =>
+  `what was changed here of ${printable(name)}, which stays as it is${reason ? `: ${printable(reason)}` : ''}`;
+
 const removalText = ({ name, at }: RemovalOutput): string => `by ${printable(name)} at ${at}`;
 const levelCell = (level: string | null): string => level ?? 'removed';
 
@@ -316,6 +319,7 @@ function printSpace(terminal: Terminal, space: SpaceDescription): void {
     ['operations', formatCount(space.operationCount)],
     ['without effect', countByReason(space.refused, 'operation') ?? 'none'],
     ['waiting', countByReason(space.waiting, 'operation') ?? 'none'],
+    ...space.untold.map(({ name, reason }) => ['not told', untoldText(name, reason)] as const),
     ['projection', space.projectionHash],
   ]);
   if (space.assets.length === 0) return;

@@ -25,3 +25,12 @@ test('a seed says the same every time', async () => {
   };
   expect(await steps()).toEqual(await steps());
 });
+
+test.each([12, 20])(
+  'managers who remove each other leave members that agree, after %i rounds',
+  async (troubledRounds) => {
+    // One of them is the founder, and the last who may write had its key from the other one.
+    const { revocations } = await simulateWholeFederation(8, { nodeCount: 5, troubledRounds });
+    expect(revocations).toBeGreaterThan(0);
+  },
+);
