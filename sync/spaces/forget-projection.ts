@@ -4,7 +4,6 @@ import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts
 import { type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
 import { type AppliedLog, readAllApplied, readAppliedLog } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
-import type { OpenSpace } from './open-space.ts';
 import { appliedPrefix, dirtyKey, endedControlKey, refoldPrefix, refusedKey, replicaPrefix } from './space-keys.ts';
 
 interface ForgetDeps {
@@ -33,7 +32,7 @@ export async function forgetProjection(store: KeyValueStore, space: Uuid, commit
  * registers any more, or that were written under rights which such a log gave. Returns whether it did.
  *
  * @param names the data logs that there are
- * @param endedControlLogs see `OpenSpace`
+ * @param endedControlLogs see `OpenSpace.endedControlLogs`
  * @param only looks at this data log alone
  */
 export async function forgetWhatEnded(
