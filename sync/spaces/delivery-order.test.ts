@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { blake3 } from '#sync/log/testing/fixtures.ts';
-import { forgetProjection } from './project-operations.ts';
+import { forgetProjection } from './forget-projection.ts';
 import { readReplica } from './replicas.ts';
 import {
   agree,

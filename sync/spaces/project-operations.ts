@@ -7,33 +7,24 @@ import {
   type AbortOptions,
   canonicalJson,
   equalBytes,
-  fromUtf8,
   readRecord,
   throwIfAborted,
-  toUtf8,
   type Uuid,
 } from '#core/kernel/index.ts';
-import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
+import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
 import { type AccessState, includesLevel } from '#sync/access/index.ts';
 import { type LogHead, type LogName, type LogStore, operationCount, peekOperation } from '#sync/log/index.ts';
 import { putAnnounced } from './announced-segments.ts';
-import { type AppliedLog, putAppliedLog, readAllApplied, readAppliedLog, readAppliedLogs } from './applied-log.ts';
+import { type AppliedLog, putAppliedLog, readAppliedLogs } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
 import { type FoldDeps, foldHere, type FoldOperations, type Judge, type LogPiece } from './fold-operations.ts';
+import { forgetWhatEnded } from './forget-projection.ts';
 import type { FreshProjection, FreshProjections } from './fresh-projections.ts';
 import type { OpenSpace } from './open-space.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import { markRefolds, refoldAssets } from './refold-assets.ts';
 import { type DirtyAsset, putStoredReplica, readStoredReplicas } from './replicas.ts';
-import {
-  appliedPrefix,
-  dirtyKey,
-  endedControlKey,
-  refoldKey,
-  refoldPrefix,
-  refusedKey,
-  replicaPrefix,
-} from './space-keys.ts';
+import { refoldKey, refusedKey } from './space-keys.ts';
 
 /** Operations that are folded and stored together: to store what so many amount to takes some milliseconds. */
 const BATCH_OPERATIONS = 1_000;
@@ -112,7 +103,7 @@ export async function projectOperations(
   const judge = space.judge();
   const { access } = judge;
   const names = space.store.logs('data');
-  report.isRebuilt = await forgetWhatEnded(deps, space, names, space.endedControlLogs, options.only);
+  report.isRebuilt = await forgetWhatEnded(deps, space.record.space, names, space.endedControlLogs, options.only);
   const batch = openBatch(deps.batchOperations);
   const logs = await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names);
   const isLeft = leftLogs(space, names);
@@ -128,64 +119,6 @@ export async function projectOperations(
   }
   await refoldAssets(deps, space, access, options);
   return report;
-}
-
-/**
- * Removes what the operations of a space amount to, so that the next projection starts from the beginning. The catalog has
- * to look at each asset again, also at those of which nothing is said from then on.
- */
-export async function forgetProjection(store: KeyValueStore, space: Uuid, commit = new Commit()): Promise<void> {
-  commit.delete(refusedKey(space));
-  const replicas = replicaPrefix(space);
-  for await (const [key] of store.entries(prefixRange(replicas))) {
-    commit.delete(key).put(dirtyKey(space, key.slice(replicas.length)), new Uint8Array());
-  }
-  for (const prefix of [appliedPrefix(space), refoldPrefix(space)]) {
-    for await (const [key] of store.entries(prefixRange(prefix))) commit.delete(key);
-  }
-  await store.write(commit, { sync: true });
-}
-
-/**
- * Forgets all when operations that were applied count no more: of a log that ended before them in a fork, or that nobody
- * registers any more, or that were written under rights which such a log gave. Returns whether it did.
- */
-async function forgetWhatEnded(
-  { store, logs }: ProjectDeps,
-  space: OpenSpace,
-  names: readonly LogName[],
-  endedControlLogs: string,
-  only: LogName | undefined,
-): Promise<boolean> {
-  const { space: spaceId } = space.record;
-  const commit = new Commit();
-  if (only) {
-    const applied = await readAppliedLog(store, spaceId, logPathOf(only));
-    if (applied.next <= countOf(await logs.tip(only.author, only.logId))) return false;
-  } else {
-    const key = endedControlKey(spaceId);
-    const known = await store.get(key);
-    const isAsBefore = (known ? fromUtf8(known) : '') === endedControlLogs;
-    if (isAsBefore && (await areAllThere(logs, names, await readAllApplied(store, spaceId)))) return false;
-    commit.put(key, toUtf8(endedControlLogs));
-  }
-  await forgetProjection(store, spaceId, commit);
-  return true;
-}
-
-/** True when each log still has what was applied of it. */
-async function areAllThere(
-  logs: LogStore,
-  names: readonly LogName[],
-  applied: Map<string, AppliedLog>,
-): Promise<boolean> {
-  for (const name of names) {
-    const path = logPathOf(name);
-    const next = applied.get(path)?.next ?? 0;
-    applied.delete(path);
-    if (next > countOf(await logs.tip(name.author, name.logId))) return false;
-  }
-  return applied.size === 0;
 }
 
 /**

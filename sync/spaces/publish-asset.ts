@@ -101,8 +101,10 @@ async function tellFields(context: Context, asset: CatalogAsset): Promise<void> 
 
 async function tellVersions(context: Context, asset: CatalogAsset, { signal }: AbortOptions): Promise<void> {
   const { catalog, space } = context;
+  const untold = untoldVersions(asset);
+  if (untold.length === 0) return;
   let past = await findPast(context, asset);
-  for (const version of untoldVersions(asset)) {
+  for (const version of untold) {
     throwIfAborted(signal);
     const input = await versionInput(context, space.record.space, asset.id, version, past, { signal });
     const before = context.replica && findTold(space.self, projectAsset(context, context.replica), input);
