@@ -20,8 +20,9 @@ import type { Wait } from '#core/kernel/index.ts';
 import type { MayConnect, OpenOptions, PeerStream, Transport } from '../ports.ts';
 import { Redialer } from '../redialer.ts';
 import { RefusedPeers } from '../refused-peers.ts';
+import { StreamAllowances } from '../stream-allowances.ts';
 import { peerRefused, peerUnreachable, protocolUnknown } from '../unreachable.ts';
-import { addressOfPeer, bestFirst, isRelayed, networkOf, reachOf, toldToOthers } from './addresses.ts';
+import { addressOfPeer, bestFirst, hostOf, isRelayed, networkOf, reachOf, toldToOthers } from './addresses.ts';
 import { createNode } from './create-node.ts';
 import { LineRegister } from './line-register.ts';
 import { listen, type ListenWarning } from './listen.ts';
@@ -87,8 +88,8 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const isDenied = (peerId: PeerId, line?: MultiaddrConnection): boolean => {
     const key = keyOfPeer(peerId);
     if (key && refused.until(toHex(key)) !== undefined) {
-      const network = line && networkOf(line.remoteAddr);
-      if (network !== undefined) slowed.slow(network);
+      const host = line && hostOf(line.remoteAddr);
+      if (host !== undefined) slowed.slow(networkOf(host));
       counters.count('line-refused-for-now');
       return true;
     }
@@ -98,12 +99,6 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   };
   const gater: ConnectionGater = {
     denyDialMultiaddr: () => false,
-    denyInboundConnection(line) {
-      const network = networkOf(line.remoteAddr);
-      const isDenied = network !== undefined && !slowed.takes(network);
-      if (isDenied) counters.count('line-refused-network');
-      return isDenied;
-    },
     denyInboundEncryptedConnection: isDenied,
     denyOutboundEncryptedConnection: (peerId) => isDenied(peerId),
     denyInboundRelayReservation: (peerId) => isDenied(peerId),
@@ -112,6 +107,11 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const { node, carriers, told } = await createNode({
     seed: deps.seed,
     gater,
+    isHostRefused(host) {
+      const isRefused = !slowed.takes(networkOf(host));
+      if (isRefused) counters.count('line-refused-network');
+      return isRefused;
+    },
     lines,
     networkKey: config.networkKey,
     isRelay: config.isRelay ?? false,
@@ -128,7 +128,15 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const self = keyOfPeer(node.peerId)!;
   const count = (event: CountedEvent) => counters.count(event);
   const relayClient = await RelayClient.open({ node, carriers, clock, random, count }, relays);
-  const streams = new StreamRegister({ self, blake3, lines, counters, now });
+  const streams = new StreamRegister({
+    self,
+    blake3,
+    lines,
+    counters,
+    allowances: new StreamAllowances(clock),
+    onRefused: (peer) => listeners.tell('crowding', peer),
+    now,
+  });
   const register = new LineRegister({
     node,
     lines,
