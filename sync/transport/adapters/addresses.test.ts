@@ -1,7 +1,7 @@
 import { multiaddr } from '@multiformats/multiaddr';
 import { describe, expect, test } from 'vitest';
 import { keyOf } from '../testing/fixtures.ts';
-import { addressOfPeer, bestFirst, networkOf, reachOf, toldToOthers } from './addresses.ts';
+import { addressOfPeer, bestFirst, hostOf, networkOf, reachOf, toldToOthers } from './addresses.ts';
 import { keyOfPeer, peerOfKey } from './peer-keys.ts';
 
 const id = peerOfKey(keyOf(1)).toString();
@@ -54,13 +54,18 @@ describe('addresses', () => {
   });
 
   test('come from one network when nobody can tell them apart', () => {
-    const network = (text: string) => networkOf(multiaddr(text));
-    expect(network('/ip4/203.0.113.5/tcp/1')).toBe(network('/ip4/203.0.113.5/tcp/2'));
-    expect(network('/ip4/203.0.113.5/tcp/1')).not.toBe(network('/ip4/203.0.113.6/tcp/1'));
-    expect(network('/ip6/2001:db8:1:2::1/tcp/1')).toBe(network('/ip6/2001:db8:1:2:3:4:5:6/tcp/1'));
-    expect(network('/ip6/2001:db8:1:2::1/tcp/1')).not.toBe(network('/ip6/2001:db8:1:3::1/tcp/1'));
-    expect(network('/ip6/::ffff:203.0.113.5/tcp/1')).not.toBe(network('/ip6/::ffff:203.0.113.6/tcp/1'));
-    expect(network(`/ip4/1.2.3.4/tcp/1/p2p/${other}/p2p-circuit/p2p/${id}`)).toBeUndefined();
+    expect(networkOf('203.0.113.5')).toBe(networkOf('::ffff:203.0.113.5'));
+    expect(networkOf('203.0.113.5')).toBe(networkOf('::ffff:cb00:7105'));
+    expect(networkOf('203.0.113.5')).not.toBe(networkOf('203.0.113.6'));
+    expect(networkOf('2001:db8:1:2::1')).toBe(networkOf('2001:db8:1:2:3:4:5:6'));
+    expect(networkOf('2001:db8:1:2::1')).not.toBe(networkOf('2001:db8:1:3::1'));
+    expect(networkOf('fe80::1%eth0')).toBe(networkOf('fe80::2'));
+  });
+
+  test('have a host unless a relay stands between', () => {
+    expect(hostOf(multiaddr('/ip4/203.0.113.5/tcp/1'))).toBe('203.0.113.5');
+    expect(hostOf(multiaddr('/ip6/2001:db8::1/tcp/1'))).toBe('2001:db8::1');
+    expect(hostOf(multiaddr(`/ip4/1.2.3.4/tcp/1/p2p/${other}/p2p-circuit/p2p/${id}`))).toBeUndefined();
   });
 });
 

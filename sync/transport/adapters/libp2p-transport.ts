@@ -29,8 +29,9 @@ import type { Wait } from '#core/kernel/index.ts';
 import type { MayConnect, OpenOptions, PeerStream, Transport } from '../ports.ts';
 import { Redialer } from '../redialer.ts';
 import { RefusedPeers } from '../refused-peers.ts';
+import { StreamAllowances } from '../stream-allowances.ts';
 import { peerRefused, peerUnreachable, protocolUnknown } from '../unreachable.ts';
-import { addressOfPeer, bestFirst, isRelayed, networkOf, reachOf, toldToOthers } from './addresses.ts';
+import { addressOfPeer, bestFirst, isRelayed, networkOf, networkOfLine, reachOf, toldToOthers } from './addresses.ts';
 import { createNode } from './create-node.ts';
 import { LineRegister, type StrangerLimits } from './line-register.ts';
 import { listen, type ListenWarning } from './listen.ts';
@@ -107,7 +108,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const pending = new PendingLines();
   const isDenied = (peerId: PeerId, line?: MultiaddrConnection): boolean => {
     const key = keyOfPeer(peerId);
-    const network = line && networkOf(line.remoteAddr);
+    const network = line && networkOfLine(line.remoteAddr);
     if (line && network !== undefined) pending.end(network, line);
     if (key && refused.until(toHex(key)) !== undefined) {
       if (network !== undefined) slowed.slow(network);
@@ -121,8 +122,8 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const gater: ConnectionGater = {
     denyDialMultiaddr: () => false,
     denyInboundConnection(line) {
-      const network = networkOf(line.remoteAddr);
-      const isDenied = network !== undefined && !(slowed.takes(network) && pending.begin(network, line));
+      const network = networkOfLine(line.remoteAddr);
+      const isDenied = network !== undefined && !pending.begin(network, line);
       if (isDenied) counters.count('line-refused-network');
       return isDenied;
     },
@@ -134,6 +135,11 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const { node, carriers, told } = await createNode({
     seed: deps.seed,
     gater,
+    isHostRefused(host) {
+      const isRefused = !slowed.takes(networkOf(host));
+      if (isRefused) counters.count('line-refused-network');
+      return isRefused;
+    },
     lines,
     networkKey: config.networkKey,
     isRelay: config.isRelay ?? false,
@@ -150,7 +156,15 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const self = keyOfPeer(node.peerId)!;
   const count = (event: CountedEvent) => counters.count(event);
   const relayClient = await RelayClient.open({ node, carriers, clock, random, count }, relays);
-  const streams = new StreamRegister({ self, blake3, lines, counters, now });
+  const streams = new StreamRegister({
+    self,
+    blake3,
+    lines,
+    counters,
+    allowances: new StreamAllowances(clock),
+    onRefused: (peer) => listeners.tell('crowding', peer),
+    now,
+  });
   const register = new LineRegister({
     node,
     lines,
@@ -159,7 +173,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     isWanted: (peer) => redialer.isKept(peer) || relays.some(({ peerId }) => peerId === peerIdOf(fromHex(peer))),
     strangers: config.isRelay ? STRANGERS_OF_RELAY : STRANGERS,
     onRefused({ remoteAddr }) {
-      const network = networkOf(remoteAddr);
+      const network = networkOfLine(remoteAddr);
       if (network !== undefined) slowed.slow(network);
     },
     onConnected(peer, connection) {
