@@ -21,7 +21,7 @@ import { dirtyKey, sharedAssetKey } from './space-keys.ts';
 import { readUntold } from './untold.ts';
 
 /** Assets that one commit of the catalog takes in: some milliseconds of work. */
-const BATCH_ASSETS = 256;
+const BATCH_ASSETS = 192;
 /** Assets of which it is found out what they amount to before others may run: some milliseconds of work. */
 const BREATH_ASSETS = 64;
 
@@ -74,10 +74,7 @@ export async function openNewAssets(
   async function show(assets: readonly DirtyAsset[]): Promise<void> {
     for (let from = 0; from < assets.length; from += BATCH_ASSETS) {
       throwIfAborted(options.signal);
-      const batch = assets.slice(from, from + BATCH_ASSETS);
-      const present = await deps.catalog.getAssets(batch.map(({ asset }) => asset as AssetId));
-      const unseen = batch.filter(({ asset }) => !present.has(asset as AssetId));
-      if (unseen.length > 0) await applyBatch(applying, unseen);
+      await applyBatch(applying, assets.slice(from, from + BATCH_ASSETS), true);
     }
   }
   return { show, refused: applying.report.refused };
@@ -110,16 +107,20 @@ async function startApplying(
   return { deps, origin: { space, spaceName: access.name }, untold, changedHere, report, options };
 }
 
-/** Brings the catalog to what some assets amount to, in one commit. */
+/** Brings the catalog to what some assets amount to, in one commit; only those that it does not have with `newOnes`. */
 async function applyBatch(
   { deps, origin, untold, changedHere, report, options: { signal } }: Applying,
   dirty: readonly DirtyAsset[],
+  newOnes = false,
 ): Promise<void> {
   const { store, catalog, storeEdge } = deps;
   const { space } = origin;
   await changedHere.follow();
-  const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
-  const { states, unknown, seals } = await readStates(deps, origin, wanted);
+  const free = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
+  const present = await catalog.getAssets(free.map(({ asset }) => asset as AssetId));
+  const wanted = newOnes ? free.filter(({ asset }) => !present.has(asset as AssetId)) : free;
+  if (wanted.length === 0) return;
+  const { states, unknown, seals } = await readStates(deps, origin, wanted, present);
   const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
     for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
     for (const asset of unknown) commit.delete(dirtyKey(space, asset));
@@ -193,12 +194,16 @@ interface States {
 }
 
 /** What the catalog is to show of assets. */
-async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly DirtyAsset[]): Promise<States> {
-  const { store, catalog, breathe } = deps;
+async function readStates(
+  deps: ApplyDeps,
+  origin: AssetSpace,
+  dirty: readonly DirtyAsset[],
+  present: ReadonlyMap<AssetId, CatalogAsset>,
+): Promise<States> {
+  const { store, breathe } = deps;
   const assets = dirty.map(({ asset }) => asset);
   const projections = await readProjections(deps, origin.space, dirty);
   const shares = await readSharesOf(store, assets);
-  const present = await catalog.getAssets(assets as AssetId[]);
   const states: AssetReplicaState[] = [];
   const unknown: Uuid[] = [];
   const sealed = new Map<string, Uint8Array>();
