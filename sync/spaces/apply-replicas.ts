@@ -37,6 +37,8 @@ export interface ApplyReport {
   appliedCount: number;
   /** Assets that the catalog cannot take in, with the reason. */
   readonly refused: Map<Uuid, string>;
+  /** Up to this entry of the journal there is nothing that the spaces have to be told. */
+  toldUntil: number;
 }
 
 /**
@@ -54,7 +56,11 @@ export async function applyReplicas(
   for (let after = ''; ;) {
     throwIfAborted(options.signal);
     const dirty = await readDirtyAssets(deps.store, space.record.space, after, BATCH_ASSETS);
-    if (dirty.length === 0) return applying.report;
+    if (dirty.length === 0) {
+      const { report, changedHere } = applying;
+      if (changedHere.assets.size === 0) report.toldUntil = changedHere.until;
+      return report;
+    }
     after = dirty.at(-1)!.asset;
     await applyBatch(applying, dirty);
   }
@@ -103,7 +109,7 @@ async function startApplying(
 ): Promise<Applying> {
   const untold = await readUntold(deps.store, space);
   const changedHere = followChanges(deps.catalog, toldUntil, options);
-  const report: ApplyReport = { appliedCount: 0, refused: new Map() };
+  const report: ApplyReport = { appliedCount: 0, refused: new Map(), toldUntil };
   return { deps, origin: { space, spaceName: access.name }, untold, changedHere, report, options };
 }
 

@@ -8,7 +8,7 @@ import { carrySpace, isCarried } from './carry-space.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
 import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
-import { type FollowDeps, publishChanges, readToldUntil } from './publish-changes.ts';
+import { type FollowDeps, passTold, publishChanges, readToldUntil } from './publish-changes.ts';
 import type { RetellDeps, Retelling } from './retell-lost.ts';
 
 export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps {}
@@ -69,12 +69,16 @@ export async function settleSpaces(
   const { toldUntil, told, faults, assetFaults } = await publishChanges(deps, spaces, options);
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
+  let passedUntil = toldUntil;
   for (const [id, space] of spaces) {
     const applied = isHeld ? undefined : await applyReplicas(deps, space, toldUntil, options);
+    passedUntil = Math.max(passedUntil, applied?.toldUntil ?? 0);
     const projection = projections.get(id)!;
     const refusedAssets = new Map([...(refusedNews.get(id) ?? []), ...(applied?.refused ?? [])]);
     reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }
+  // What came from spaces need not be looked at again for what they have to be told.
+  if (passedUntil > toldUntil) await passTold(deps.store, passedUntil);
   return { reports, changed };
 }
 
