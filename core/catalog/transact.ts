@@ -23,6 +23,8 @@ export interface CatalogDeps {
   readonly random: Random;
   /** Asked before a change that is made on this node; what comes from a space is not its concern. */
   readonly guard?: CatalogGuard | undefined;
+  /** Whether the rows of a segment lie on this node; without it, all that are committed do. */
+  readonly hasRows?: ((segmentId: string) => Promise<boolean>) | undefined;
 }
 
 /** Says which assets may be changed on this node. */

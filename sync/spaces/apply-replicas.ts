@@ -5,12 +5,13 @@ import {
   type Catalog,
   type CatalogAsset,
   normaliseFields,
+  REPLICA_SEGMENTS_MAX,
   type ReplicaOutcome,
 } from '#core/catalog/index.ts';
 import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
 import { type AssetProjection, projectAsset } from '#sync/documents/index.ts';
-import { decodeSealedSegment } from '#sync/segments/index.ts';
+import { markLacking } from './lacking-rows.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import { type DirtyAsset, readDirtyAssets, readReplicas } from './replicas.ts';
@@ -18,9 +19,11 @@ import { goneState, replicaState } from './replica-state.ts';
 import { noteSeals } from './sealed-index.ts';
 import { putSharedAsset, readSharesOf } from './shared-asset.ts';
 import { dirtyKey, sharedAssetKey } from './space-keys.ts';
+import { openStateBatch } from './state-batch.ts';
+import { noteTaken } from './untaken.ts';
 import { readUntold } from './untold.ts';
 
-/** Assets that one commit of the catalog takes in: some milliseconds of work. */
+/** Assets that one commit of the catalog takes in, when their versions name few segments: some milliseconds of work. */
 const BATCH_ASSETS = 192;
 /** Assets of which it is found out what they amount to before others may run: some milliseconds of work. */
 const BREATH_ASSETS = 64;
@@ -32,39 +35,32 @@ export interface ApplyDeps extends ProjectDeps {
   readonly afterApply: (asset: CatalogAsset) => Promise<void>;
 }
 
-/** What became of the assets of a space in the catalog. */
-export interface ApplyReport {
-  appliedCount: number;
-  /** Assets that the catalog cannot take in, with the reason. */
-  readonly refused: Map<Uuid, string>;
-  /** Up to this entry of the journal there is nothing that the spaces have to be told. */
-  toldUntil: number;
-}
-
 /**
  * Brings the catalog to what the operations of a space amount to, for the assets that changed since the last time.
  * `toldUntil` is the last entry of the catalog's journal that the spaces have been told; assets that were changed later, and
- * those of which the space could not be told, stay as they are and stay marked.
+ * those of which the space could not be told, stay as they are and stay marked. Returns up to which entry there is nothing
+ * else that the spaces have to be told.
  */
 export async function applyReplicas(
   deps: ApplyDeps,
   space: OpenSpace,
   toldUntil: number,
   options: AbortOptions = {},
-): Promise<ApplyReport> {
+): Promise<number> {
   const applying = await startApplying(deps, space, toldUntil, options);
-  for (let after = ''; ;) {
+  for (let from = ''; ;) {
     throwIfAborted(options.signal);
-    const dirty = await readDirtyAssets(deps.store, space.record.space, after, BATCH_ASSETS);
+    const dirty = await readDirtyAssets(deps.store, space.record.space, from, BATCH_ASSETS);
     if (dirty.length === 0) {
-      const { report, changedHere } = applying;
-      if (changedHere.assets.size === 0) report.toldUntil = changedHere.until;
-      return report;
+      const { assets, until } = applying.changedHere;
+      return assets.size === 0 ? until : toldUntil;
     }
-    after = dirty.at(-1)!.asset;
-    await applyBatch(applying, dirty);
+    from = (await applyBatch(applying, dirty)) ?? behind(dirty.at(-1)!.asset);
   }
 }
+
+/** The least key behind that of an asset. */
+const behind = (asset: Uuid): string => `${asset}\0`;
 
 /**
  * Shows assets that the catalog has not had yet while more is coming: what is known of these already is true as far as it
@@ -75,21 +71,17 @@ export async function openNewAssets(
   space: OpenSpace,
   toldUntil: number,
   options: AbortOptions = {},
-): Promise<NewAssets> {
+): Promise<(assets: readonly DirtyAsset[]) => Promise<void>> {
   const applying = await startApplying(deps, space, toldUntil, options);
-  async function show(assets: readonly DirtyAsset[]): Promise<void> {
+  return async (assets) => {
     for (let from = 0; from < assets.length; from += BATCH_ASSETS) {
       throwIfAborted(options.signal);
-      await applyBatch(applying, assets.slice(from, from + BATCH_ASSETS), true);
+      const batch = assets.slice(from, from + BATCH_ASSETS);
+      const present = await deps.catalog.getAssets(batch.map(({ asset }) => asset as AssetId));
+      const unseen = batch.filter(({ asset }) => !present.has(asset as AssetId));
+      if (unseen.length > 0) await applyBatch(applying, unseen);
     }
-  }
-  return { show, refused: applying.report.refused };
-}
-
-export interface NewAssets {
-  show(assets: readonly DirtyAsset[]): Promise<void>;
-  /** Assets that the catalog cannot take in, with the reason. */
-  readonly refused: ReadonlyMap<Uuid, string>;
+  };
 }
 
 interface Applying {
@@ -97,7 +89,6 @@ interface Applying {
   readonly origin: AssetSpace;
   readonly untold: ReadonlySet<Uuid>;
   readonly changedHere: ReturnType<typeof followChanges>;
-  readonly report: ApplyReport;
   readonly options: AbortOptions;
 }
 
@@ -109,28 +100,26 @@ async function startApplying(
 ): Promise<Applying> {
   const untold = await readUntold(deps.store, space);
   const changedHere = followChanges(deps.catalog, toldUntil, options);
-  const report: ApplyReport = { appliedCount: 0, refused: new Map(), toldUntil };
-  return { deps, origin: { space, spaceName: access.name }, untold, changedHere, report, options };
+  return { deps, origin: { space, spaceName: access.name }, untold, changedHere, options };
 }
 
-/** Brings the catalog to what some assets amount to, in one commit; only those that it does not have with `newOnes`. */
+/** Brings the catalog to what some assets amount to, in one commit. Returns from where on they found no room in it. */
 async function applyBatch(
-  { deps, origin, untold, changedHere, report, options: { signal } }: Applying,
+  { deps, origin, untold, changedHere, options: { signal } }: Applying,
   dirty: readonly DirtyAsset[],
-  newOnes = false,
-): Promise<void> {
+): Promise<string | undefined> {
   const { store, catalog, storeEdge } = deps;
   const { space } = origin;
   await changedHere.follow();
-  const free = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
-  const present = await catalog.getAssets(free.map(({ asset }) => asset as AssetId));
-  const wanted = newOnes ? free.filter(({ asset }) => !present.has(asset as AssetId)) : free;
-  if (wanted.length === 0) return;
-  const { states, unknown, seals } = await readStates(deps, origin, wanted, present);
+  const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
+  const { states, unknown, lacking, seals, rest } = await readStates(deps, origin, wanted);
   const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
     for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
     for (const asset of unknown) commit.delete(dirtyKey(space, asset));
-    for (const [i, outcome] of outcomes.entries()) noteOutcome(commit, space, states[i]!, outcome);
+    for (const asset of lacking) markLacking(commit, asset);
+    for (const [i, outcome] of outcomes.entries()) {
+      noteOutcome(commit, space, states[i]!, outcome, outcome.assetId === rest);
+    }
   };
   // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
   const outcomes = await catalog.applyReplicas(states, {
@@ -146,15 +135,14 @@ async function applyBatch(
     note(commit, outcomes);
     if (commit.writes.length > 0) await store.write(commit, { sync: false });
   }
-  for (const outcome of outcomes) {
-    if (outcome.kind === 'refused') report.refused.set(outcome.assetId, outcome.message);
-  }
   const applied = outcomes.filter((outcome) => outcome.kind === 'applied');
-  report.appliedCount += applied.length;
   // Of an asset without a version there are no rows that anything could follow.
   const withRows = applied.filter(({ version }) => version > 0).map(({ assetId }) => assetId);
   for (const asset of (await catalog.getAssets(withRows)).values()) await deps.afterApply(asset);
   await deps.breathe();
+  // A part of an asset that was not taken in would not be taken in the next time.
+  const isStuck = outcomes.some(({ assetId, kind }) => assetId === rest && kind !== 'applied');
+  return rest && isStuck ? behind(rest) : rest;
 }
 
 /**
@@ -182,9 +170,18 @@ function followChanges(catalog: Catalog, toldUntil: number, options: AbortOption
   return changed;
 }
 
-function noteOutcome(commit: Commit, space: Uuid, state: AssetReplicaState, { assetId, kind }: ReplicaOutcome): void {
+/** @param isPart the rest of the asset's versions is still to come */
+function noteOutcome(
+  commit: Commit,
+  space: Uuid,
+  state: AssetReplicaState,
+  outcome: ReplicaOutcome,
+  isPart: boolean,
+): void {
+  const { assetId, kind } = outcome;
   if (kind === 'changed-here') return;
-  commit.delete(dirtyKey(space, assetId));
+  if (!isPart || kind !== 'applied') commit.delete(dirtyKey(space, assetId));
+  noteTaken(commit, space, assetId, kind === 'refused' ? outcome.message : undefined);
   if (kind === 'removed') commit.delete(sharedAssetKey(assetId));
   if (kind !== 'applied' && kind !== 'unchanged') return;
   // As the catalog keeps it, and not as it is now: somebody may have changed it since.
@@ -195,25 +192,47 @@ interface States {
   readonly states: readonly AssetReplicaState[];
   /** Assets of which there is nothing to be shown. */
   readonly unknown: readonly Uuid[];
+  /** Assets that have versions, whose rows may have to come. */
+  readonly lacking: readonly Uuid[];
   /** Under which names their segments travel. */
   readonly seals: Commit;
+  /** Where to go on: with an asset that comes in parts, the last of `states`, or that found no room. */
+  readonly rest: Uuid | undefined;
 }
 
-/** What the catalog is to show of assets. */
-async function readStates(
-  deps: ApplyDeps,
-  origin: AssetSpace,
-  dirty: readonly DirtyAsset[],
-  present: ReadonlyMap<AssetId, CatalogAsset>,
-): Promise<States> {
+/** What the catalog is to show of assets, of as many as one commit takes in. */
+async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly DirtyAsset[]): Promise<States> {
   const { store, breathe } = deps;
+  const batch = openStateBatch(REPLICA_SEGMENTS_MAX);
+  const unknown: Uuid[] = [];
+  const lacking: Uuid[] = [];
+  const claimed = new Map<Uuid, AssetProjection['segments']>();
+  for (let i = 0; i < dirty.length && !batch.rest; i += BREATH_ASSETS) {
+    for (const { asset, state, projection, version } of await readSaid(
+      deps,
+      origin,
+      dirty.slice(i, i + BREATH_ASSETS),
+    )) {
+      if (state) batch.add(state, version);
+      else unknown.push(asset);
+      if (state && !state.removed && projection && projection.versions.size > 0) lacking.push(asset);
+      if (projection) claimed.set(asset, projection.segments);
+      if (batch.rest) break;
+    }
+    await breathe();
+  }
+  const seals = new Commit();
+  await noteSeals(store, seals, origin.space, claimed);
+  return { states: batch.states, unknown, lacking, seals, rest: batch.rest };
+}
+
+/** What is said of assets that the catalog can show. */
+async function readSaid(deps: ApplyDeps, origin: AssetSpace, dirty: readonly DirtyAsset[]) {
   const assets = dirty.map(({ asset }) => asset);
   const projections = await readProjections(deps, origin.space, dirty);
-  const shares = await readSharesOf(store, assets);
-  const states: AssetReplicaState[] = [];
-  const unknown: Uuid[] = [];
-  const sealed = new Map<string, Uint8Array>();
-  for (const [i, asset] of assets.entries()) {
+  const shares = await readSharesOf(deps.store, assets);
+  const present = await deps.catalog.getAssets(assets as AssetId[]);
+  return assets.map((asset, i) => {
     const [id, shared] = [asset as AssetId, shares[i]];
     // An asset is in one space: what another one says of it has no effect here.
     const projection = !shared || shared.space === origin.space ? projections[i] : undefined;
@@ -221,15 +240,8 @@ async function readStates(
     const said = projection && replicaState(id, origin, projection, known);
     // What was told or came, and does not count any more, goes; what was not told yet stays.
     const isGone = !said && known && shared?.space === origin.space && shared.told;
-    const state = isGone ? goneState(origin, known) : said;
-    if (state) states.push(state);
-    else unknown.push(asset);
-    for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);
-    if (i % BREATH_ASSETS === BREATH_ASSETS - 1) await breathe();
-  }
-  const seals = new Commit();
-  await noteSeals(store, seals, origin.space, sealed, decodeSealedSegment);
-  return { states, unknown, seals };
+    return { asset, state: isGone ? goneState(origin, known) : said, projection, version: known?.version ?? 0 };
+  });
 }
 
 /** What the assets amount to, in their order. */
@@ -247,7 +259,6 @@ async function readProjections(
     if (projection) continue;
     const replica = replicas[next++];
     projections[i] = replica && projectAsset(deps, replica);
-    if (next % BREATH_ASSETS === 0) await deps.breathe();
   }
   return projections;
 }

@@ -6,6 +6,7 @@
 import {
   type AbortOptions,
   canonicalJson,
+  equalBytes,
   fromUtf8,
   readRecord,
   throwIfAborted,
@@ -14,7 +15,7 @@ import {
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import { type AccessState, includesLevel } from '#sync/access/index.ts';
-import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
+import { type LogHead, type LogName, type LogStore, operationCount, peekOperation } from '#sync/log/index.ts';
 import { putAnnounced } from './announced-segments.ts';
 import { type AppliedLog, putAppliedLog, readAllApplied, readAppliedLog, readAppliedLogs } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
@@ -80,6 +81,7 @@ interface Context extends ProjectDeps {
   readonly access: AccessState;
   readonly report: ProjectionReport;
   readonly batch: Batch;
+  readonly isLeft: (log: ProjectedLog) => boolean;
   /** What goes on beside. */
   beside: Promise<void>;
 }
@@ -112,9 +114,11 @@ export async function projectOperations(
   const names = space.store.logs('data');
   report.isRebuilt = await forgetWhatEnded(deps, space, names, space.endedControlLogs, options.only);
   const batch = openBatch(deps.batchOperations);
-  const context: Context = { ...deps, space, judge, access, report, batch, beside: Promise.resolve() };
+  const logs = await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names);
+  const isLeft = leftLogs(space, logs);
+  const context: Context = { ...deps, space, judge, access, report, batch, isLeft, beside: Promise.resolve() };
   try {
-    for (const log of await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names)) {
+    for (const log of logs) {
       await findJudgedAnew(context, log);
       await projectLog(context, log, options);
     }
@@ -184,6 +188,16 @@ async function areAllThere(
   return applied.size === 0;
 }
 
+/**
+ * True for a log whose author may have gone on in another one and told there again what stands in it: what waits for control
+ * operations may do so for good where one of their logs was forked.
+ */
+function leftLogs(space: OpenSpace, logs: readonly ProjectedLog[]): (log: ProjectedLog) => boolean {
+  const isForked = space.store.logs('control').some(({ head }) => head?.frozenFrom !== undefined);
+  return ({ name, path }) =>
+    isForked && logs.some((other) => other.path !== path && equalBytes(other.name.author, name.author));
+}
+
 /** Operations that have no effect for what they say, by reason. Errors: `JOURNAL_CORRUPT`. */
 export async function readRefused(store: KeyValueStore, space: Uuid): Promise<ReadonlyMap<string, number>> {
   const key = refusedKey(space);
@@ -215,20 +229,38 @@ const countOf = (head: LogHead | undefined): number => (head ? operationCount(he
 
 /**
  * Finds the operations that a revocation made void after they were applied, or that one does not make void any more, and
- * has their assets folded anew. What is void of a log is all behind some seq, so two questions find out that nothing changed.
+ * has their assets folded anew. What is void of a log is all behind some seq, so that of devices that were not removed two
+ * questions find out that nothing changed.
  */
-async function findJudgedAnew({ store, space, access, ...deps }: Context, log: ProjectedLog): Promise<void> {
+async function findJudgedAnew(context: Context, log: ProjectedLog): Promise<void> {
+  const { store, space, access, ...deps } = context;
   const { name, path, applied } = log;
   const { next, voidFrom } = applied;
   const isVoid = (seq: number) => access.isVoid(name.author, name.logId, seq);
   const isAsBefore = (voidFrom === 0 || !isVoid(voidFrom - 1)) && (voidFrom === next || isVoid(voidFrom));
-  if (isAsBefore) return;
-  const voidFromNow = firstOf(0, next, isVoid);
+  if (isAsBefore && access.levelNow(name.author) !== null) return;
+  const voidFromNow = await findVoidFrom(context, name, next);
+  if (voidFromNow === voidFrom) return;
   const changed = { from: Math.min(voidFrom, voidFromNow), to: Math.max(voidFrom, voidFromNow) };
   const commit = putAppliedLog(new Commit(), space.record.space, path, { ...applied, voidFrom: voidFromNow });
   await markRefolds({ ...deps, store }, space, access, name, changed, commit);
   await store.write(commit, { sync: false });
   log.applied = { ...applied, voidFrom: voidFromNow };
+}
+
+/** The seq of the first operation before `next` that a revocation makes void, else `next`. */
+async function findVoidFrom(
+  { access, logs, blake3 }: Context,
+  { author, logId }: LogName,
+  next: number,
+): Promise<number> {
+  const start = firstOf(0, next, (seq) => access.isVoid(author, logId, seq));
+  if (start === 0) return 0;
+  // The last one that stays by its place has to be the one that was meant.
+  for await (const bytes of logs.operationsFrom(author, logId, start - 1)) {
+    return access.isVoid(author, logId, start - 1, peekOperation({ blake3 }, bytes).id) ? start - 1 : start;
+  }
+  return start;
 }
 
 /** The first number from `start` to below `end` of which `holds` is true, as it is of all behind it; else `end`. */
@@ -267,26 +299,30 @@ async function projectLog(context: Context, log: ProjectedLog, options: ProjectO
 }
 
 /** Whether the next operation of a log waits. */
-function waits({ judge, access, blake3, report }: Context, log: ProjectedLog, bytes: Uint8Array, end: number): boolean {
+function waits(context: Context, log: ProjectedLog, bytes: Uint8Array, end: number): boolean {
+  const { judge, access, blake3 } = context;
   const read = createOperationReader(judge, access, blake3, log.name, log.applied.heads).read(bytes);
   if (read.kind !== 'waits') return false;
-  noteWaiting(report, access, log.name, read.for, log.applied.next, end);
+  noteWaiting(context, log, read.for, log.applied.next, end);
   return true;
 }
 
-/** Counts the next operations of a log that could show something: not those that are void, nor those of who may only read. */
+/**
+ * Counts the next operations of a log that could show something: not those that are void, nor those of who may only read, nor
+ * those that their author may have told again in another log.
+ */
 function noteWaiting(
-  { waiting }: ProjectionReport,
-  access: AccessState,
-  { author, logId }: LogName,
+  { report, access, isLeft }: Context,
+  log: ProjectedLog,
   reason: WaitReason,
   next: number,
   end: number,
 ): void {
+  const { author, logId } = log.name;
   const level = access.levelNow(author);
-  if (level !== null && !includesLevel(level, 'write')) return;
+  if ((level !== null && !includesLevel(level, 'write')) || isLeft(log)) return;
   const count = firstOf(next, end, (seq) => access.isVoid(author, logId, seq)) - next;
-  if (count > 0) addTo(waiting, reason, count);
+  if (count > 0) addTo(report.waiting, reason, count);
 }
 
 /** Operations that are to be folded and stored together. */
@@ -365,7 +401,7 @@ async function flush(context: Context): Promise<readonly DirtyAsset[]> {
     const { next, heads, voidFrom, waitsFor } = folded.pieces[i]!;
     const { applied } = log;
     log.isWaiting = waitsFor !== undefined;
-    if (waitsFor) noteWaiting(report, judge.access, piece, waitsFor, next, end);
+    if (waitsFor) noteWaiting(context, log, waitsFor, next, end);
     if (next === piece.from) continue;
     appliedCount += next - piece.from;
     log.applied = { next, heads, voidFrom: applied.voidFrom === applied.next ? voidFrom : applied.voidFrom };

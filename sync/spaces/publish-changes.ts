@@ -12,6 +12,7 @@ import {
   type Uuid,
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
+import { requireMembership } from './find-removal.ts';
 import type { OpenSpace } from './open-space.ts';
 import { projectOperations } from './project-operations.ts';
 import { publishAsset, type PublishDeps } from './publish-asset.ts';
@@ -85,6 +86,7 @@ export async function publishChanges(
   async function isTold(space: OpenSpace, shared: SharedAsset): Promise<boolean> {
     if (faults.has(shared.space)) return false;
     try {
+      await requireMembership(deps, space);
       if ((await publishOnce(deps, space, shared, options)) > 0) told.add(shared.space);
       return true;
     } catch (error) {

@@ -5,11 +5,13 @@
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { type ApplyDeps, applyReplicas, openNewAssets } from './apply-replicas.ts';
 import { carrySpace, isCarried } from './carry-space.ts';
+import { isLeft } from './find-removal.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
 import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
 import { type FollowDeps, passTold, publishChanges, readToldUntil } from './publish-changes.ts';
 import type { RetellDeps, Retelling } from './retell-lost.ts';
+import { readUntaken } from './untaken.ts';
 
 export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps {}
 
@@ -48,8 +50,11 @@ export async function settleSpaces(
   await checkSignatures(deps, spaces, options);
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
-  const refusedNews = new Map<Uuid, ReadonlyMap<Uuid, string>>();
   for (const [id, space] of spaces) {
+    if (isLeft(space)) {
+      projections.set(id, NOTHING_PROJECTED);
+      continue;
+    }
     if (isCarried(space)) {
       if ((await carrySpace(deps, space, options)).hasNews) changed.add(id);
       projections.set(id, NOTHING_PROJECTED);
@@ -57,10 +62,8 @@ export async function settleSpaces(
       continue;
     }
     while (!deps.hold.isHeld && (await space.healKeys((plan) => isTurn(id, plan)))) changed.add(id);
-    const news = await openNewAssets(deps, space, await readToldUntil(deps.store), options);
-    const onStored = isHeld ? undefined : news.show;
+    const onStored = isHeld ? undefined : await openNewAssets(deps, space, await readToldUntil(deps.store), options);
     const report = await projectOperations(deps, space, { ...options, onStored });
-    refusedNews.set(id, news.refused);
     if (report.appliedCount > 0) changed.add(id);
     projections.set(id, report);
     if ((await retell(deps, space, report, options)) > 0) changed.add(id);
@@ -71,10 +74,11 @@ export async function settleSpaces(
   const reports = new Map<Uuid, SettleReport>();
   let passedUntil = toldUntil;
   for (const [id, space] of spaces) {
-    const applied = isHeld ? undefined : await applyReplicas(deps, space, toldUntil, options);
-    passedUntil = Math.max(passedUntil, applied?.toldUntil ?? 0);
-    const projection = projections.get(id)!;
-    const refusedAssets = new Map([...(refusedNews.get(id) ?? []), ...(applied?.refused ?? [])]);
+    // A space that goes on without this device stays here as it is.
+    if (!isHeld && !isLeft(space)) {
+      passedUntil = Math.max(passedUntil, await applyReplicas(deps, space, toldUntil, options));
+    }
+    const [projection, refusedAssets] = [projections.get(id)!, await readUntaken(deps.store, id)];
     reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }
   // What came from spaces need not be looked at again for what they have to be told.
