@@ -24,7 +24,7 @@ import { noteTaken } from './untaken.ts';
 import { readUntold } from './untold.ts';
 
 /** Assets that one commit of the catalog takes in, when their versions name few segments: some milliseconds of work. */
-const BATCH_ASSETS = 256;
+const BATCH_ASSETS = 192;
 /** Assets of which it is found out what they amount to before others may run: some milliseconds of work. */
 const BREATH_ASSETS = 64;
 
@@ -38,19 +38,23 @@ export interface ApplyDeps extends ProjectDeps {
 /**
  * Brings the catalog to what the operations of a space amount to, for the assets that changed since the last time.
  * `toldUntil` is the last entry of the catalog's journal that the spaces have been told; assets that were changed later, and
- * those of which the space could not be told, stay as they are and stay marked.
+ * those of which the space could not be told, stay as they are and stay marked. Returns up to which entry there is nothing
+ * else that the spaces have to be told.
  */
 export async function applyReplicas(
   deps: ApplyDeps,
   space: OpenSpace,
   toldUntil: number,
   options: AbortOptions = {},
-): Promise<void> {
+): Promise<number> {
   const applying = await startApplying(deps, space, toldUntil, options);
   for (let from = ''; ;) {
     throwIfAborted(options.signal);
     const dirty = await readDirtyAssets(deps.store, space.record.space, from, BATCH_ASSETS);
-    if (dirty.length === 0) return;
+    if (dirty.length === 0) {
+      const { assets, until } = applying.changedHere;
+      return assets.size === 0 ? until : toldUntil;
+    }
     from = (await applyBatch(applying, dirty)) ?? behind(dirty.at(-1)!.asset);
   }
 }

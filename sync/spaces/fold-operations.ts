@@ -19,8 +19,8 @@ import type { Keyring } from './keyring.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import type { SpaceRecord } from './space-record.ts';
 
-/** Assets whose replicas are held opened at one time, and are folded before others may run. */
-const ASSETS_AT_ONCE = 64;
+/** Assets whose replicas are asked for at one time, while as many others are folded: each question waits for a busy node. */
+const ASSETS_AT_ONCE = 256;
 /** Operations that are opened before others may run: some milliseconds of work. */
 const BREATH_OPERATIONS = 128;
 

@@ -59,6 +59,10 @@ export async function readToldUntil(store: KeyValueStore): Promise<number> {
   return stored ? readRecord<number>(PUBLISHED, stored) : 0;
 }
 
+/** Has the next telling begin behind an entry; when it is lost, entries are looked at once more. */
+export const passTold = (store: KeyValueStore, sequence: number): Promise<void> =>
+  store.write(new Commit().put(PUBLISHED, canonicalJson(sequence)), { sync: false });
+
 /**
  * Tells the spaces what the journal of the catalog has since the last time, and what could not be told then. An asset of
  * which its space cannot be told now, for want of a right or a key, is remembered; it holds up no other.

@@ -9,7 +9,7 @@ import { isLeft } from './find-removal.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
 import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
-import { type FollowDeps, publishChanges, readToldUntil } from './publish-changes.ts';
+import { type FollowDeps, passTold, publishChanges, readToldUntil } from './publish-changes.ts';
 import type { RetellDeps, Retelling } from './retell-lost.ts';
 import { readUntaken } from './untaken.ts';
 
@@ -72,12 +72,17 @@ export async function settleSpaces(
   const { toldUntil, told, faults, assetFaults } = await publishChanges(deps, spaces, options);
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
+  let passedUntil = toldUntil;
   for (const [id, space] of spaces) {
     // A space that goes on without this device stays here as it is.
-    if (!isHeld && !isLeft(space)) await applyReplicas(deps, space, toldUntil, options);
+    if (!isHeld && !isLeft(space)) {
+      passedUntil = Math.max(passedUntil, await applyReplicas(deps, space, toldUntil, options));
+    }
     const [projection, refusedAssets] = [projections.get(id)!, await readUntaken(deps.store, id)];
     reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }
+  // What came from spaces need not be looked at again for what they have to be told.
+  if (passedUntil > toldUntil) await passTold(deps.store, passedUntil);
   return { reports, changed };
 }
 
