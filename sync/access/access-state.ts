@@ -7,6 +7,8 @@ export interface Member {
   readonly name: string;
   /** Null once the device was removed. */
   readonly level: Level | null;
+  /** The most that a valid grant ever gave it, also when it was lowered or removed later. */
+  readonly highestLevel: Level;
   /** X25519 public key. */
   readonly encryptionKey: Uint8Array;
   /** Author and id of the operation that gave the present level. */
@@ -68,7 +70,10 @@ export interface AccessState {
    * place, and for every one of a device without a valid grant. Without an id, the place alone is asked about.
    */
   isVoid(author: Uint8Array, logId: Uint8Array, seq: number, operationId?: Uint8Array): boolean;
-  /** Ids of control operations of members that nobody builds on yet: the dependencies of the next one. Rising. */
+  /**
+   * Ids of authorised control operations that no other one builds on yet: the dependencies of the next one, and not more than
+   * it can have. Rising.
+   */
   readonly heads: readonly Uint8Array[];
   /** The latest first. */
   readonly keys: readonly KeyEpoch[];

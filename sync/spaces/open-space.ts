@@ -34,6 +34,7 @@ import {
   type Blake3,
   type Ed25519,
   type Envelope,
+  ENVELOPE_DEPENDENCIES_MAX,
   type Incarnation,
   type IncarnationMarker,
   type LogName,
@@ -175,6 +176,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     ...(deps.quotas ? { quotas: deps.quotas } : {}),
     isAdmitted: (author) => toHex(author) === record.founder || readAccess().admitted.has(toHex(author)),
     isMember: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
+    highestLevel: (author) => readAccess().members.get(toHex(author))?.highestLevel ?? 'manage',
     rank: (author) => readAccess().members.get(toHex(author))?.seniority ?? UNKNOWN_RANK,
     onControl(operations) {
       takeControl(operations);
@@ -228,7 +230,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
 
   /** `seen` is what the records come after and nobody else may build on. */
   async function signControl(records: readonly ControlRecord[], seen: readonly Uint8Array[] = []): Promise<string[]> {
-    const dependencies = sortDependencies([...readAccess().heads, ...seen]);
+    const dependencies = sortDependencies([...seen, ...readAccess().heads].slice(0, ENVELOPE_DEPENDENCIES_MAX));
     return append(
       'control',
       records.map(({ schema, content }, i) => ({
