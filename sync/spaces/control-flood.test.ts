@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { toUtf8 } from '#core/kernel/index.ts';
+import { CONTROL_OPERATIONS_MAX } from '#sync/access/index.ts';
 import {
   encodeEnvelope,
   ENVELOPE_DEPENDENCIES_MAX,
@@ -10,7 +11,7 @@ import {
   spaceLogId,
 } from '#sync/log/index.ts';
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
-import { agree, CONTEXT, type FederationNode, invite, meet, newNode } from './testing/federation.ts';
+import { agree, CONTEXT, type FederationNode, invite, meet, newNode, openNode } from './testing/federation.ts';
 import { MEMBER_CONTROL_LOGS_MAX, MEMBER_CONTROL_OPERATIONS_MAX } from './space-store.ts';
 
 const stamp = { clock: { wall: 1, counter: 0 }, dependencies: [] };
@@ -71,5 +72,46 @@ describe('a member without rights', () => {
     const { spaces } = await meet(ada, bob);
     expect(spaces).toMatchObject([{ equal: false }]);
     expect([...spaces[0]!.missingHere.keys()]).toContain('quota');
+  });
+});
+
+describe('a space in which it cannot be found out who may do what', () => {
+  /** More control operations than access is resolved from, which are here without having been let in by the space. */
+  async function flood({ logs }: FederationNode): Promise<void> {
+    const unsigned = { publicKey: ada.device, sign: () => new Uint8Array(64) };
+    const operations = await signControlLog('flood', CONTROL_OPERATIONS_MAX + 1, unsigned);
+    for (let i = 0; i < operations.length; i += 4096) await logs.ingest(operations.slice(i, i + 4096));
+  }
+
+  it('is not joined, and not kept', async () => {
+    const bob = await newNode('bob');
+    await flood(bob);
+    await expect(invite(ada, bob, 'team', 'write')).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    expect(await bob.spaces.listSpaces()).toEqual([]);
+    expect(await (await openNode(bob.disk)).spaces.listSpaces()).toEqual([]);
+    // Once it is well, it can be joined.
+    await bob.spaces.settle();
+    await invite(ada, bob, 'team', 'write');
+    expect(await bob.spaces.listSpaces()).toMatchObject([{ name: 'team', level: 'write' }]);
+  });
+
+  it('is listed with the reason, and leaves the others as they are', async () => {
+    await ada.spaces.createSpace('other');
+    await flood(ada);
+    const again = await openNode(ada.disk);
+    const spaces = await again.spaces.listSpaces();
+    expect(spaces.map(({ name, fault }) => [name, fault === null])).toEqual([
+      ['other', true],
+      ['team', false],
+    ]);
+    expect(spaces[1]!.fault).toContain(`the limit is ${CONTROL_OPERATIONS_MAX}`);
+    await expect(again.spaces.find('team')).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    await expect(again.spaces.createSpace('Team')).rejects.toMatchObject({ code: 'SPACE_EXISTS' });
+    expect(again.spaces.peers().size).toBe(0);
+    expect(again.spaces.viewsFor(ada.device)).toHaveLength(1);
+    await again.spaces.settle();
+    // What was not signed is gone by then, and the next start finds the space well.
+    const last = await openNode(ada.disk);
+    expect((await last.spaces.listSpaces()).map(({ fault }) => fault)).toEqual([null, null]);
   });
 });

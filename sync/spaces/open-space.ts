@@ -6,6 +6,7 @@
  * sealed, see `announced-segments.ts`; all others are.
  */
 import {
+  asGranaryError,
   type Clock,
   equalBytes,
   fromHex,
@@ -134,11 +135,19 @@ export interface OpenSpace {
   refresh(): Promise<void>;
 }
 
-/**
- * Opens a space whose control operations are in the store. `onControlChange` is called when what is allowed may have
- * changed. Errors: `STORE_DAMAGED`, those of the store.
- */
-export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlChange: () => void): Promise<OpenSpace> {
+export interface SpaceListeners {
+  /** What is allowed may have changed. */
+  onControlChange(): void;
+  /** What is allowed cannot be found out: whatever asks for it from now on throws the same. */
+  onFault(fault: GranaryError): void;
+}
+
+/** Opens a space whose control operations are in the store. Errors: `LIMIT_EXCEEDED`, `STORE_DAMAGED`, those of the store. */
+export async function openSpace(
+  deps: SpaceDeps,
+  record: SpaceRecord,
+  { onControlChange, onFault }: SpaceListeners,
+): Promise<OpenSpace> {
   const { key, blake3 } = deps;
   const { space } = record;
   const genesisId = fromHex(record.genesisId);
@@ -154,7 +163,18 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   let futileAt: string | undefined;
   let time: HybridTime = { wall: 0, counter: 0 };
 
-  const readAccess = (): AccessState => (access ??= resolveAccess(deps, genesisId, control.values()));
+  let fault: GranaryError | undefined;
+
+  function readAccess(): AccessState {
+    if (fault) throw fault;
+    try {
+      return (access ??= resolveAccess(deps, genesisId, control.values()));
+    } catch (error) {
+      fault = asGranaryError(error);
+      onFault(fault);
+      throw fault;
+    }
+  }
   const readKeyring = (): Keyring => {
     const now = readAccess();
     if (keyring?.access === now) return keyring.keys;
@@ -191,6 +211,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     },
   });
   endedControlLogs = listEnded(store);
+  readAccess();
   const view = await openSpaceView({ blake3 }, genesisId, store);
 
   const stamp = (): HybridTime => (time = nextHybridTime(time, deps.clock.now()));

@@ -38,7 +38,7 @@ import { createSettleLoop } from './settle-loop.ts';
 import { type SettleDeps, type SettleReport, settleSpaces } from './settle-spaces.ts';
 import { shareAssets } from './share-assets.ts';
 import { putWanted, readSharedAsset, readSharedAssets, type Subscription } from './shared-asset.ts';
-import { createSpaceRegistry, type RegistryDeps } from './space-registry.ts';
+import { createSpaceRegistry, type FaultySpace, type RegistryDeps } from './space-registry.ts';
 
 export interface SpacesDeps extends RegistryDeps, Omit<SettleDeps, 'fresh'> {
   readonly clock: Clock;
@@ -140,7 +140,14 @@ export function createSpaces(given: SpacesDeps): Spaces {
       level: access.levelNow(key.publicKey),
       memberCount: [...access.members.values()].filter(({ level }) => level !== null).length,
       assetCount: shared.filter(({ space }) => space === record.space).length,
+      fault: null,
     };
+  }
+
+  async function faultySummary({ record: { space, name }, fault }: FaultySpace): Promise<SpaceSummary> {
+    const shared = await readSharedAssets(store);
+    const assetCount = shared.filter((asset) => asset.space === space).length;
+    return { space, name, level: null, memberCount: 0, assetCount, fault: fault.message };
   }
 
   async function admit(space: OpenSpace, member: NewMember): Promise<void> {
@@ -173,7 +180,10 @@ export function createSpaces(given: SpacesDeps): Spaces {
       tell();
       return summary(space);
     },
-    listSpaces: async () => Promise.all([...(await opened()).values()].map(summary)),
+    async listSpaces() {
+      const usable = await Promise.all([...(await opened()).values()].map(summary));
+      return [...usable, ...(await Promise.all([...registry.faulty.values()].map(faultySummary)))];
+    },
     async describeSpace(name) {
       await settle();
       const space = await find(name);

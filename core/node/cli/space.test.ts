@@ -6,7 +6,14 @@ import { runCommand } from './testing/run-command.ts';
 const SPACE = '0190a0c0-0000-7000-8000-000000000001';
 const HOSTILE = 'x\u001B[2J\u009B31m\u202Etxt';
 
-const summary: SpaceSummary = { space: SPACE, name: 'Harvest', level: 'manage', memberCount: 2, assetCount: 1 };
+const summary: SpaceSummary = {
+  space: SPACE,
+  name: 'Harvest',
+  level: 'manage',
+  memberCount: 2,
+  assetCount: 1,
+  fault: null,
+};
 
 const device = { device: 'ab'.repeat(32), fingerprint: 'b177-ec1b-f26d-fb3b-7010-d473-e6d4-4713', name: 'Office' };
 const other = { device: 'cd'.repeat(32), fingerprint: '0011-2233-4455-6677-8899-aabb-ccdd-eeff', name: 'Field' };
@@ -97,6 +104,20 @@ describe('space', () => {
       'name     level    members  assets  id',
       `Harvest  manage         2       1  ${SPACE}`,
       `Trees    removed    1,000       1  ${SPACE}`,
+    ]);
+    const faulty = {
+      ...summary,
+      name: 'Bait',
+      level: null,
+      memberCount: 0,
+      fault: 'It is too large. Found a new one.',
+    };
+    const { lines: withFault } = await runCommand(['space', 'list'], {
+      answers: { listSpaces: { spaces: [summary, faulty] } },
+    });
+    expect(withFault.slice(2)).toEqual([
+      `Bait     faulty                1  ${SPACE}`,
+      'Bait: It is too large. Found a new one.',
     ]);
     const none = await runCommand(['space', 'list'], { answers: { listSpaces: { spaces: [] } } });
     expect(none.text).toContain('granary space create NAME');
