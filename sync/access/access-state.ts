@@ -33,12 +33,14 @@ export interface KeyEpoch {
   readonly recipients: ReadonlySet<string>;
   /** All who can have the key: its author, its recipients, and those of later keys that hand it on. */
   readonly holders: ReadonlySet<string>;
-  /** Holders who have shown since that they do not have it: it was sealed wrongly to them, by its author. */
+  /** Holders who have shown that they do not have it: it was sealed wrongly to them, and by nobody else since. */
   readonly lacking: ReadonlySet<string>;
   /** The key before and how it is sealed under this one; `sealed` is undefined when it is withheld. */
   readonly previous: { readonly keyId: Uint8Array; readonly sealed: Uint8Array | undefined } | undefined;
   /** The key sealed to this device, as often as somebody did; the check tells which is right. */
   sealedFor(device: Uint8Array): readonly Uint8Array[];
+  /** Who sealed the key to this device, in hexadecimal, by the rotation or a share. */
+  giversTo(device: Uint8Array): ReadonlySet<string>;
   /** The operation that gave the key, or a later one that hands it on, to a holder; undefined for any other device. */
   handedBy(device: Uint8Array): Uint8Array | undefined;
 }
