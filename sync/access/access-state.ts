@@ -8,6 +8,8 @@ export interface Member {
   readonly name: string;
   /** Null once the device was removed. */
   readonly level: Level | null;
+  /** The most that a valid grant ever gave it, also when it was lowered or removed later. */
+  readonly highestLevel: Level;
   /** X25519 public key. */
   readonly encryptionKey: Uint8Array;
   /** Author and id of the operation that gave the present level. */
@@ -32,12 +34,14 @@ export interface KeyEpoch {
   readonly recipients: ReadonlySet<string>;
   /** All who can have the key: its author, its recipients, and those of later keys that hand it on. */
   readonly holders: ReadonlySet<string>;
-  /** Holders who have shown since that they do not have it: it was sealed wrongly to them, by its author. */
+  /** Holders who have shown that they do not have it: it was sealed wrongly to them, and by nobody else since. */
   readonly lacking: ReadonlySet<string>;
   /** The key before and how it is sealed under this one; `sealed` is undefined when it is withheld. */
   readonly previous: { readonly keyId: Uint8Array; readonly sealed: Uint8Array | undefined } | undefined;
   /** The key sealed to this device, as often as somebody did; the check tells which is right. */
   sealedFor(device: Uint8Array): readonly Uint8Array[];
+  /** Who sealed the key to this device, in hexadecimal, by the rotation or a share. */
+  giversTo(device: Uint8Array): ReadonlySet<string>;
   /** The operation that gave the key, or a later one that hands it on, to a holder; undefined for any other device. */
   handedBy(device: Uint8Array): Uint8Array | undefined;
 }
@@ -77,7 +81,10 @@ export interface AccessState {
    * authors had seen, each after what it builds on. Empty for any other device.
    */
   farewellTo(device: Uint8Array): readonly ControlOperation[];
-  /** Ids of control operations of members that nobody builds on yet: the dependencies of the next one. Rising. */
+  /**
+   * Ids of authorised control operations that no other one builds on yet: the dependencies of the next one, and not more than
+   * it can have. Rising.
+   */
   readonly heads: readonly Uint8Array[];
   /** The latest first. */
   readonly keys: readonly KeyEpoch[];

@@ -131,6 +131,11 @@ export class Authority {
     }
   }
 
+  /** True for an operation that was added: one that says something and whose author had the right to. */
+  has(node: Node): boolean {
+    return this.#kinds.has(node);
+  }
+
   /** What holds in a set of operations, all of which have been added or have no effect. */
   momentOf(members: Bits): Moment {
     const ineffective = this.#findIneffective(members);
@@ -210,12 +215,12 @@ export class Authority {
     return first && rest.reduce((least, grant) => (isBefore(grant, least) ? grant : least), first);
   }
 
-  /** The first valid grant of a device: least depth, then least id. */
-  firstGrant(device: string, moment: Moment): Grant | undefined {
+  /** The valid grants of a device, the first by depth, then by id, first. */
+  validGrants(device: string, moment: Moment): Grant[] {
     const valid = this.#grantsOf(device).filter(
       ({ node }) => hasBit(moment.members, node.index) && this.isValid(node, moment),
     );
-    return valid.toSorted(({ node: left }, { node: right }) => compareNodes(left, right))[0];
+    return valid.toSorted(({ node: left }, { node: right }) => compareNodes(left, right));
   }
 
   /** False when an authorised operation of the moment is void there, itself or because nothing is left that it rests on. */

@@ -71,7 +71,8 @@ export function orderCausally(
   if (entries.size > CONTROL_OPERATIONS_MAX) {
     throw new GranaryError(
       'LIMIT_EXCEEDED',
-      `The space has ${entries.size} control operations; the limit is ${CONTROL_OPERATIONS_MAX}. Found a new space.`,
+      `The space has ${entries.size} control operations; the limit is ${CONTROL_OPERATIONS_MAX}. ` +
+        'Found a new one, and share with it what is here.',
       { operationCount: entries.size, limit: CONTROL_OPERATIONS_MAX },
     );
   }

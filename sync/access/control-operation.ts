@@ -24,7 +24,7 @@ export interface ControlOperation {
   readonly dependencies: readonly Uint8Array[];
   /** What the envelope names; one that is not known here carries no authority. */
   readonly schema: string;
-  /** The bytes of the envelope's record. */
+  /** The bytes of the envelope's record; need not be there for a schema that is not known here. */
   readonly content: Uint8Array;
 }
 
@@ -46,9 +46,12 @@ const DECODERS: Readonly<Record<string, (content: Uint8Array) => Statement>> = {
   [RECOVER_SCHEMA]: (content) => ({ kind: 'recover', record: decodeRecoverRecord(content) }),
 };
 
+/** False for an operation about something else, whose content nothing here reads. */
+export const isStatement = (schema: string): boolean => Object.hasOwn(DECODERS, schema);
+
 /** Undefined for an operation about something else, such as the registration of a log. */
 export function readStatement({ schema, content }: ControlOperation): Statement | 'malformed' | undefined {
-  const decode = Object.hasOwn(DECODERS, schema) ? DECODERS[schema] : undefined;
+  const decode = isStatement(schema) ? DECODERS[schema] : undefined;
   try {
     return decode?.(content);
   } catch (error) {

@@ -1,7 +1,7 @@
 export type { AccessRefusal, AccessState, KeyEpoch, Member } from './access-state.ts';
 export { agreementKeyOf, isAgreementKey } from './agreement-key.ts';
 export { CONTROL_OPERATIONS_MAX } from './causal-order.ts';
-export type { ControlOperation } from './control-operation.ts';
+export { type ControlOperation, isStatement } from './control-operation.ts';
 export * from './grant-record.ts';
 export { decodeIdentity, encodeIdentity, type Identity, IDENTITY_CHARACTERS_MAX } from './identity.ts';
 export * from './key-records.ts';

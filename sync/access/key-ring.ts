@@ -83,6 +83,8 @@ export class KeyRing {
         lacking: new Set(lacking.map(({ author }) => author)),
         previous: record.previous,
         sealedFor: (device) => ordered.flatMap(({ sealed }) => sealed.get(toHex(device)) ?? []),
+        giversTo: (device) =>
+          new Set(handouts.filter(({ sealed }) => sealed.has(toHex(device))).map((handout) => handout.node.author)),
         handedBy: (device) =>
           ordered.find(({ sealed }) => sealed.has(toHex(device)))?.node.operation.id ??
           successors.find(({ holders }) => holders.has(toHex(device)))?.handedBy(device),
@@ -118,12 +120,12 @@ export class KeyRing {
     });
   }
 
-  /** Whether somebody else than the author of a key gave it to the author of a rotation after that. */
+  /** Whether somebody gave a key to the author of a rotation after that who had not done so before. */
   #isGivenAfter(epoch: Epoch, { author, index }: Node, listed: ReadonlyMap<Epoch, KeyEpoch>): boolean {
     const isAfter = ({ past }: Node) => hasBit(past, index);
-    const isShared = epoch.handouts.some(({ node, sealed }) => {
-      return node.author !== epoch.node.author && isAfter(node) && sealed.has(author);
-    });
+    const given = epoch.handouts.filter(({ sealed }) => sealed.has(author)).map(({ node }) => node);
+    const before = new Set(given.filter((node) => !isAfter(node)).map((node) => node.author));
+    const isShared = given.some((node) => isAfter(node) && !before.has(node.author));
     return (
       isShared || this.#successorsOf(epoch).some((next) => isAfter(next.node) && hasIndeed(listed.get(next)!, author))
     );

@@ -142,6 +142,21 @@ test('who was given a key that does not open makes a new one, once, and is given
   expect([ada, ben, cem].map((device) => plan(device))).toEqual([undefined, undefined, undefined]);
 });
 
+test('a reader to whom a key was shared wrongly is given it once more by each who had not done so', () => {
+  const granted = space.grant(ada, cem, 'write');
+  const wrong = space.share(ben, first, [cem], [granted]);
+  expect(plan(cem, [first])).toMatchObject({ kind: 'rekey', key: undefined });
+  const second = space.rekey(cem, [ada, ben, cem], undefined, [wrong]);
+  expect(writing()).toEqual(second.id);
+  expect(plan(cem, [first])).toBeUndefined();
+  expect(plan(ben)).toBeUndefined();
+  expect(plan(ada)).toEqual({ kind: 'share', key: first.id, names: ['cem'], rank: 0 });
+  space.share(ben, first, [cem], [second]);
+  expect(plan(ada)).toEqual({ kind: 'share', key: first.id, names: ['cem'], rank: 0 });
+  space.share(ada, first, [cem], [second]);
+  expect([ada, ben, cem].map((device) => plan(device))).toEqual([undefined, undefined, undefined]);
+});
+
 test('who hands on a later key has had it as well', () => {
   const other = space.rekey(ben, [ada, ben], { epoch: first }, [first]);
   const third = space.rekey(ada, [ada, ben], { epoch: other }, [other]);

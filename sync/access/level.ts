@@ -9,3 +9,5 @@ export const includesLevel = (level: Level | null | undefined, needed: Level): b
   level !== null && level !== undefined && LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
 
 export const leastLevel = (left: Level, right: Level): Level => (includesLevel(left, right) ? right : left);
+
+export const greatestLevel = (left: Level, right: Level): Level => (includesLevel(left, right) ? left : right);

@@ -1,5 +1,5 @@
 /** Which key of a space to write under, and what has to be signed so that all readers and nobody else have it. */
-import { equalBytes, toHex } from '#core/kernel/index.ts';
+import { toHex } from '#core/kernel/index.ts';
 import type { AccessState, KeyEpoch, Member } from './access-state.ts';
 import { includesLevel } from './level.ts';
 
@@ -79,9 +79,9 @@ export function planKeys(
   return undefined;
 }
 
-/** Who sealed a key wrongly to a reader does not do so again. */
-const isToShare = ({ author, holders }: KeyEpoch, { device }: Member, reader: Member): boolean =>
-  !equalBytes(author, device) || !holders.has(toHex(reader.device));
+/** Who gave a key to a reader that does not have it does not do so again. */
+const isToShare = (epoch: KeyEpoch, { device }: Member, reader: Member): boolean =>
+  !epoch.giversTo(reader.device).has(toHex(device));
 
 /**
  * The keys that nothing hands on, the latest first, up to one that withholds what came before it. Last come those whose

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
+import { ENVELOPE_DEPENDENCIES_MAX } from '#sync/log/index.ts';
 import type { ControlOperation } from './index.ts';
 import { type Device, deviceOf, hexOf, SpaceBuilder } from './testing/space-builder.ts';
 
@@ -221,4 +222,33 @@ test('what waits for its past has no effect until that comes', () => {
   expect(state.levelNow(ben.id)).toBeNull();
   expect(state.levelAt(ben.id, [last.id])).toBeUndefined();
   expect(space.resolve().levelNow(cem.id)).toBe('read');
+});
+
+describe('heads', () => {
+  test('are what says something with the right to, and hold what lies before', () => {
+    const given = space.grant(ada, ben, 'read');
+    const silent = space.say(ben, 'granary.log.v1', new Uint8Array(), [given]);
+    space.grant(ben, cem, 'read');
+    expect(space.resolve().heads).toEqual([given.id]);
+    space.say(ada, 'granary.log.v1', new Uint8Array(), [silent]);
+    const last = space.grant(ada, dora, 'read');
+    expect(space.resolve().heads).toEqual([last.id]);
+  });
+
+  test('are not more than an operation can name: those of the most senior', () => {
+    const crowd = Array.from({ length: ENVELOPE_DEPENDENCIES_MAX + 1 }, (_, i) => deviceOf(`writer ${i}`));
+    for (const device of crowd) space.grant(ada, device, 'write');
+    const last = space.operations.at(-1)!;
+    const rotations = crowd.map((device) => space.rekey(device, [ada], undefined, [last]));
+    const { heads } = space.resolve();
+    expect(heads.map(toHex)).toEqual(rotations.slice(0, -1).map(hexOf).toSorted());
+  });
+
+  test('are those of a removed device no more, but for a removal that counts', () => {
+    const given = space.grant(ada, ben, 'manage');
+    space.grant(ben, cem, 'read', [given]);
+    const other = space.revoke(ben, ada, founding);
+    const one = space.revoke(ada, ben, undefined);
+    expect(space.resolve().heads.map(toHex)).toEqual([one, other].map(hexOf).toSorted());
+  });
 });

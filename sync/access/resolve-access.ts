@@ -1,6 +1,6 @@
 /** Control operations to what they amount to. The rules are those of `docs/formats/space-v1.md`. */
 import { fromHex, toHex } from '#core/kernel/index.ts';
-import type { Blake3, Ed25519 } from '#sync/log/index.ts';
+import { type Blake3, type Ed25519, ENVELOPE_DEPENDENCIES_MAX } from '#sync/log/index.ts';
 import type { AccessRefusal, AccessState, Member } from './access-state.ts';
 import { type Effect, Authority, compareNodes, type Grant, isBehind, type Moment, NEEDED_LEVEL } from './authority.ts';
 import {
@@ -16,7 +16,7 @@ import {
 import { type ControlOperation, readStatement, type Statement } from './control-operation.ts';
 import { hashAccess } from './hash-access.ts';
 import { KeyRing } from './key-ring.ts';
-import { includesLevel, type Level } from './level.ts';
+import { greatestLevel, includesLevel, type Level } from './level.ts';
 import { decodeRecoveryStatement, isRecoverySigned, type RecoverRecord } from './recover-record.ts';
 import type { SpaceRecord } from './space-record.ts';
 
@@ -50,7 +50,7 @@ export function resolveAccess(
     name: space?.name ?? '',
     founder: space && order.byId.get(toHex(genesisId))!.operation.author,
     members,
-    heads: listHeads(order, authority, isVoid, now),
+    heads: listHeads(order, authority, members, isVoid, now),
     keys: keyRing.list((rotation) => authority.isValid(rotation, now)),
     refused,
   };
@@ -186,8 +186,10 @@ function listAdmitted(authority: Authority): Map<string, number> {
 function listMembers(authority: Authority, now: Moment): Map<string, Member> {
   const found = [...authority.devices()].flatMap((device) => {
     const standing = authority.standingGrant(device, now);
-    const first = authority.firstGrant(device, now);
-    return standing && first ? [{ device, standing, first }] : [];
+    const [first, ...later] = authority.validGrants(device, now);
+    if (!standing || !first) return [];
+    const highestLevel = later.reduce<Level>((level, grant) => greatestLevel(level, grant.level), first.level);
+    return [{ device, standing, first, highestLevel }];
   });
   const isBefore = (left: { device: string; first: Grant }, right: { device: string; first: Grant }) =>
     left.first.node === right.first.node
@@ -195,11 +197,12 @@ function listMembers(authority: Authority, now: Moment): Map<string, Member> {
       : compareNodes(left.first.node, right.first.node) < 0;
   const bySeniority = found.toSorted((left, right) => (isBefore(left, right) ? -1 : 1));
   return new Map(
-    bySeniority.map(({ device, standing }, seniority) => {
+    bySeniority.map(({ device, standing, highestLevel }, seniority) => {
       const { node, name, encryptionKey } = standing;
       const level = authority.levelIn(device, now);
       const { author: grantedBy, id: grantId } = node.operation;
-      return [device, { device: fromHex(device), name, level, encryptionKey, grantedBy, grantId, seniority }];
+      const granted = { grantedBy, grantId, seniority };
+      return [device, { device: fromHex(device), name, level, highestLevel, encryptionKey, ...granted }];
     }),
   );
 }
@@ -222,16 +225,40 @@ function farewellTo({ nodes }: CausalOrder, authority: Authority, device: string
   return nodes.filter(({ index }) => hasBit(told, index)).map(({ operation }) => operation);
 }
 
-/** Strangers cannot add heads: there is a limit to how many an operation can name. */
-function listHeads({ nodes }: CausalOrder, authority: Authority, isVoid: IsVoid, now: Moment): Uint8Array[] {
+/**
+ * Only what says something with the right to is a head, so that neither strangers nor members without rights can add any:
+ * there is a limit to how many an operation can name. Of more, those of the most senior authors are named, and the rest
+ * by the operations that follow.
+ */
+function listHeads(
+  { nodes }: CausalOrder,
+  authority: Authority,
+  members: ReadonlyMap<string, Member>,
+  isVoid: IsVoid,
+  now: Moment,
+): Uint8Array[] {
   const counts = nodes.filter((node) => {
+    if (!authority.has(node)) return false;
     const revocation = authority.revocationIn(node);
     if (authority.isRoot(node) || (revocation && authority.isEffective(revocation, now))) return true;
     return !isVoid(node.author, node.logId, node.operation.seq, node.operation.id);
   });
-  const builtOn = new Set(counts.flatMap(({ before }) => before));
-  const heads = counts.filter((node) => !builtOn.has(node)).map(({ id }) => id);
-  return heads.toSorted().map(fromHex);
+  const builtOn = bitsFor(nodes.length);
+  const heads: Node[] = [];
+  // Backwards: what builds on a node has a greater number.
+  for (const node of counts.toReversed()) {
+    if (hasBit(builtOn, node.index)) continue;
+    heads.push(node);
+    addBits(builtOn, node.past);
+  }
+  const rankOf = ({ author }: Node) => members.get(author)?.seniority ?? Infinity;
+  const isBefore = (left: Node, right: Node) =>
+    rankOf(left) === rankOf(right) ? left.id < right.id : rankOf(left) < rankOf(right);
+  const named = heads.toSorted((left, right) => (isBefore(left, right) ? -1 : 1)).slice(0, ENVELOPE_DEPENDENCIES_MAX);
+  return named
+    .map(({ id }) => id)
+    .toSorted()
+    .map(fromHex);
 }
 
 function levelsAt(authority: Authority, { nodes, byId }: CausalOrder): AccessState['levelAt'] {

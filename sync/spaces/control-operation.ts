@@ -1,5 +1,6 @@
 import type { Uuid } from '#core/kernel/index.ts';
-import type { ControlOperation } from '#sync/access/index.ts';
+import { type ControlOperation, isStatement } from '#sync/access/index.ts';
+import { ACKNOWLEDGE_SCHEMA } from '#sync/compaction/index.ts';
 import {
   decodeEnvelope,
   type Envelope,
@@ -8,6 +9,9 @@ import {
   orInvalid,
   type SignedOperation,
 } from '#sync/log/index.ts';
+
+const NOTHING = new Uint8Array();
+const isRead = (schema: string): boolean => isStatement(schema) || schema === ACKNOWLEDGE_SCHEMA;
 
 /** Names a log in keys: author and log id in hexadecimal digits. */
 export const logPathOf = ({ author, logId }: LogName): string => logPath(author, logId);
@@ -18,7 +22,10 @@ export function readEnvelope(body: Uint8Array, space: Uuid): Envelope | undefine
   return envelope?.space === space ? envelope : undefined;
 }
 
-/** What an operation of a control log says to the space; undefined when it says nothing. */
+/**
+ * What an operation of a control log says to the space; undefined when it says nothing. It stays in memory for as long as the
+ * space is open, so the content comes with it only where something reads it.
+ */
 export function toControlOperation(space: Uuid, { id, header, body }: SignedOperation): ControlOperation | undefined {
   const envelope = body && readEnvelope(body, space);
   if (!envelope || !header.extensions || envelope.content.kind !== 'record') return undefined;
@@ -30,6 +37,6 @@ export function toControlOperation(space: Uuid, { id, header, body }: SignedOper
     backlink: header.backlink,
     dependencies: envelope.dependencies,
     schema: envelope.schema,
-    content: envelope.content.bytes,
+    content: isRead(envelope.schema) ? envelope.content.bytes : NOTHING,
   };
 }

@@ -26,7 +26,8 @@ export interface JoinDeps {
 
 /**
  * Takes a space in, under a name that none of `names` is. The member who hands it over is not trusted: the founding operation
- * has to be the one of the ticket, and what follows from it has to make this device a member. Errors: `SYNC_REFUSED`.
+ * has to be the one of the ticket, and what follows from it has to make this device a member; otherwise nothing of the space
+ * stays in the list. Errors: `SYNC_REFUSED`, those of opening the space.
  */
 export async function joinSpace(deps: JoinDeps, input: JoinedSpace, names: readonly string[]): Promise<OpenSpace> {
   const { store, clock } = deps;
@@ -38,11 +39,15 @@ export async function joinSpace(deps: JoinDeps, input: JoinedSpace, names: reado
     addedAt: clock.now(),
   };
   await store.write(putSpaceRecord(new Commit(), record), { sync: true });
-  const space = await deps.open(record);
-  await space.view.append(input.operations);
-  if (space.access.levelNow(deps.key.publicKey) !== null) return space;
-  await store.write(new Commit().delete(spaceKey(record.space)), { sync: true });
-  throw refused('what it handed over does not make this device a member');
+  try {
+    const space = await deps.open(record);
+    await space.view.append(input.operations);
+    if (space.access.levelNow(deps.key.publicKey) !== null) return space;
+    throw refused('what it handed over does not make this device a member');
+  } catch (error) {
+    await store.write(new Commit().delete(spaceKey(record.space)), { sync: true });
+    throw error;
+  }
 }
 
 function founderOf(deps: JoinDeps, { genesisId, operations }: JoinedSpace): Uint8Array {

@@ -6,6 +6,7 @@
  * sealed, see `announced-segments.ts`; all others are.
  */
 import {
+  asGranaryError,
   type Clock,
   equalBytes,
   fromHex,
@@ -34,6 +35,7 @@ import {
   type Blake3,
   type Ed25519,
   type Envelope,
+  ENVELOPE_DEPENDENCIES_MAX,
   type Incarnation,
   type IncarnationMarker,
   type LogName,
@@ -133,11 +135,19 @@ export interface OpenSpace {
   refresh(): Promise<void>;
 }
 
-/**
- * Opens a space whose control operations are in the store. `onControlChange` is called when what is allowed may have
- * changed. Errors: `STORE_DAMAGED`, those of the store.
- */
-export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlChange: () => void): Promise<OpenSpace> {
+export interface SpaceListeners {
+  /** What is allowed may have changed. */
+  onControlChange(): void;
+  /** What is allowed cannot be found out: whatever asks for it from now on throws the same. */
+  onFault(fault: GranaryError): void;
+}
+
+/** Opens a space whose control operations are in the store. Errors: `LIMIT_EXCEEDED`, `STORE_DAMAGED`, those of the store. */
+export async function openSpace(
+  deps: SpaceDeps,
+  record: SpaceRecord,
+  { onControlChange, onFault }: SpaceListeners,
+): Promise<OpenSpace> {
   const { key, blake3 } = deps;
   const { space } = record;
   const genesisId = fromHex(record.genesisId);
@@ -153,7 +163,18 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   let futileAt: string | undefined;
   let time: HybridTime = { wall: 0, counter: 0 };
 
-  const readAccess = (): AccessState => (access ??= resolveAccess(deps, genesisId, control.values()));
+  let fault: GranaryError | undefined;
+
+  function readAccess(): AccessState {
+    if (fault) throw fault;
+    try {
+      return (access ??= resolveAccess(deps, genesisId, control.values()));
+    } catch (error) {
+      fault = asGranaryError(error);
+      onFault(fault);
+      throw fault;
+    }
+  }
   const readKeyring = (): Keyring => {
     const now = readAccess();
     if (keyring?.access === now) return keyring.keys;
@@ -175,6 +196,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     ...(deps.quotas ? { quotas: deps.quotas } : {}),
     isAdmitted: (author) => toHex(author) === record.founder || readAccess().admitted.has(toHex(author)),
     isMember: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
+    highestLevel: (author) => readAccess().members.get(toHex(author))?.highestLevel ?? 'manage',
     rank: (author) => readAccess().admitted.get(toHex(author)) ?? UNKNOWN_RANK,
     onControl(operations) {
       takeControl(operations);
@@ -189,6 +211,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     },
   });
   endedControlLogs = listEnded(store);
+  readAccess();
   const view = await openSpaceView({ blake3 }, genesisId, store);
 
   const stamp = (): HybridTime => (time = nextHybridTime(time, deps.clock.now()));
@@ -233,7 +256,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     // What the log says last waits for what never counts, and so would all that follows.
     const isStuck = head?.tip && readAccess().waiting.has(toHex(head.tip.operationId));
     if (isStuck && store.logs('control').some((log) => log.head?.frozenFrom !== undefined)) await renewLogs();
-    const dependencies = sortDependencies([...readAccess().heads, ...seen]);
+    const dependencies = sortDependencies([...seen, ...readAccess().heads].slice(0, ENVELOPE_DEPENDENCIES_MAX));
     return append(
       'control',
       records.map(({ schema, content }, i) => ({

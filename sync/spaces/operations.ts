@@ -38,6 +38,8 @@ const space = z.object({
   removal: removal.nullable(),
   memberCount: z.int(),
   assetCount: z.int(),
+  /** Why this node can do nothing in it, and what helps; null for all others. Nothing else is known of such a space. */
+  fault: z.string().nullable(),
 });
 
 const foundedSpace = space.extend({

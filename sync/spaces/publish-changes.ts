@@ -113,7 +113,7 @@ export async function publishChanges(
       seen.add(assetId);
       const shared = await readSharedAsset(store, assetId);
       const space = shared && spaces.get(shared.space);
-      if (!space || (await isTold(space, shared))) continue;
+      if (!shared || (space && (await isTold(space, shared)))) continue;
       commit.put(untoldKey(shared.space, assetId), new Uint8Array());
       const cause = faults.get(shared.space) ?? assetFaults.get(assetId);
       logger.warn('A change is not told to its space yet.', { asset: assetId, cause });

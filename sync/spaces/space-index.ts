@@ -49,7 +49,34 @@ export interface SpaceLog extends LogName {
 export interface DeviceUse {
   readonly logCount: number;
   readonly byteCount: number;
+  /** Of these, those of control logs. */
+  readonly controlLogCount: number;
+  readonly controlByteCount: number;
+  readonly controlCount: number;
 }
+
+export const NO_USE: DeviceUse = {
+  logCount: 0,
+  byteCount: 0,
+  controlLogCount: 0,
+  controlByteCount: 0,
+  controlCount: 0,
+};
+
+/** What one more log, or more operations of one, cost. */
+export function useOf(kind: LogKind, logCount: number, byteCount: number, operationCount: number): DeviceUse {
+  const isControl = Number(kind === 'control');
+  const [controlLogCount, controlByteCount] = [isControl * logCount, isControl * byteCount];
+  return { logCount, byteCount, controlLogCount, controlByteCount, controlCount: isControl * operationCount };
+}
+
+export const addUse = (left: DeviceUse, right: DeviceUse): DeviceUse => ({
+  logCount: left.logCount + right.logCount,
+  byteCount: left.byteCount + right.byteCount,
+  controlLogCount: left.controlLogCount + right.controlLogCount,
+  controlByteCount: left.controlByteCount + right.controlByteCount,
+  controlCount: left.controlCount + right.controlCount,
+});
 
 /** What `follow` found. */
 export interface IndexChanges {
@@ -88,6 +115,8 @@ interface HeldLog extends LogName {
   readonly registers: Map<number, Uint8Array>;
 }
 
+const countOf = (head: LogHead | undefined): number => (head ? operationCount(head) : 0);
+
 /** Opens the index of one space and brings it up to date. Errors: `STORE_DAMAGED`, those of the store. */
 export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise<SpaceIndex> {
   const { store, logs, blake3 } = deps;
@@ -95,8 +124,8 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
   const forks = `space-fork/${space}/`;
   const arrivalKey = `space-arrival/${space}`;
   const held = new Map<string, HeldLog>();
-  const devices = new Map<string, { readonly author: Uint8Array; logCount: number; byteCount: number }>();
-  const total = { logCount: 0, byteCount: 0 };
+  const devices = new Map<string, { readonly author: Uint8Array; use: DeviceUse }>();
+  let total = NO_USE;
   /** Logs that came or went with their registration or their author's admission, by the arrival that made it so: their own arrivals do not tell. */
   const moved = new Map<string, { readonly name: LogName; readonly arrival: number }>();
   const serially = createMutex();
@@ -107,14 +136,11 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
   const registrationKey = ({ author, logId }: LogName, seq: number): string =>
     `${registrations}${logPath(author, logId)}/${String(seq).padStart(SEQ_DIGITS, '0')}`;
 
-  function count(author: Uint8Array, logCount: number, byteCount: number): void {
+  function count({ author, kind }: HeldLog, logCount: number, byteCount: number, operations: number): void {
     const key = toHex(author);
-    const use = devices.get(key) ?? { author, logCount: 0, byteCount: 0 };
-    devices.set(key, use);
-    for (const each of [use, total]) {
-      each.logCount += logCount;
-      each.byteCount += byteCount;
-    }
+    const more = useOf(kind, logCount, byteCount, operations);
+    devices.set(key, { author, use: addUse(devices.get(key)?.use ?? NO_USE, more) });
+    total = addUse(total, more);
   }
 
   function hold(name: LogName, kind: LogKind): HeldLog {
@@ -125,19 +151,20 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     const state = { head: undefined, registrationCount: 0, isForkedAtStart: false, registers: new Map() };
     const log: HeldLog = { author, logId, kind, ...state };
     held.set(path, log);
-    count(author, 1, 0);
+    count(log, 1, 0, 0);
     return log;
   }
 
   function setHead(log: HeldLog, head: LogHead | undefined): void {
-    count(log.author, 0, (head?.byteCount ?? 0) - (log.head?.byteCount ?? 0));
+    const operations = countOf(head) - countOf(log.head);
+    count(log, 0, (head?.byteCount ?? 0) - (log.head?.byteCount ?? 0), operations);
     log.head = head;
   }
 
   function letGo(log: HeldLog): void {
     if (log.registrationCount > 0 || log.isForkedAtStart) return;
     setHead(log, undefined);
-    count(log.author, -1, 0);
+    count(log, -1, 0, 0);
     held.delete(logPath(log.author, log.logId));
   }
 
@@ -191,7 +218,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
 
   async function followControl(log: HeldLog, seqStart: number, last: number, commit: Commit) {
     const control: SignedOperation[] = [];
-    forget(log, log.head ? operationCount(log.head) : 0, last, commit);
+    forget(log, countOf(log.head), last, commit);
     for await (const bytes of logs.operationsFrom(log.author, log.logId, seqStart)) {
       const operation = splitOperation({ blake3 }, bytes);
       control.push(operation);
@@ -225,7 +252,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     for (const [path, { author, logId, seq }] of dataFirst) {
       const log = held.get(path) ?? (seq === 0 ? await findControlLog({ author, logId }) : undefined);
       if (!log) continue;
-      const countBefore = log.head ? operationCount(log.head) : 0;
+      const countBefore = countOf(log.head);
       setHead(log, await logs.tip(author, logId));
       if (log.head?.frozenFrom === 0 && !log.isForkedAtStart) {
         log.isForkedAtStart = true;
@@ -276,13 +303,15 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     get arrival() {
       return arrival;
     },
-    use: total,
+    get use() {
+      return total;
+    },
     get: (author, logId) => held.get(logPath(author, logId)),
     all: () => held.values(),
     *authors() {
       for (const { author } of devices.values()) yield author;
     },
-    useOf: (author) => devices.get(toHex(author)) ?? { logCount: 0, byteCount: 0 },
+    useOf: (author) => devices.get(toHex(author))?.use ?? NO_USE,
     follow,
     arrivalsAfter,
     markMoved,

@@ -1,4 +1,4 @@
-import { createMutex, GranaryError, type Uuid } from '#core/kernel/index.ts';
+import { createMutex, GranaryError, type Logger, type Uuid } from '#core/kernel/index.ts';
 import type { Recovery } from '#sync/access/index.ts';
 import { type Incarnation, openIncarnation } from '#sync/log/index.ts';
 import { foundSpace } from './found-space.ts';
@@ -9,6 +9,13 @@ import { readSpaceRecords, type SpaceRecord } from './space-record.ts';
 export interface RegistryDeps extends Omit<SpaceDeps, 'incarnation'> {
   /** What other members see this device called. */
   readonly deviceName: string;
+  readonly logger: Logger;
+}
+
+/** A space that others are not to suffer from. */
+export interface FaultySpace {
+  readonly record: SpaceRecord;
+  readonly fault: GranaryError;
 }
 
 /** The spaces of this node, opened by the first use. */
@@ -16,7 +23,9 @@ export interface SpaceRegistry {
   /** Those that are open; empty before the first use. */
   readonly now: ReadonlyMap<Uuid, OpenSpace>;
   opened(): Promise<ReadonlyMap<Uuid, OpenSpace>>;
-  /** A space by its name or UUID. Errors: `SPACE_NOT_FOUND`. */
+  /** Those of which it cannot be found out who may do what; nothing is done in them, until a start finds them well. */
+  readonly faulty: ReadonlyMap<Uuid, FaultySpace>;
+  /** A space by its name or UUID. Errors: `SPACE_NOT_FOUND`, what is wrong with the space. */
   find(space: string): Promise<OpenSpace>;
   /** Errors: `SPACE_EXISTS`. */
   create(name: string, recovery?: Recovery): Promise<OpenSpace>;
@@ -28,6 +37,7 @@ export interface SpaceRegistry {
 export function createSpaceRegistry(deps: RegistryDeps, onChange: () => void): SpaceRegistry {
   const { store } = deps;
   const oneAtATime = createMutex();
+  const all = new Map<Uuid, OpenSpace>();
   let now: ReadonlyMap<Uuid, OpenSpace> = new Map();
   let incarnation: Promise<Incarnation> | undefined;
   let opening: Promise<Map<Uuid, OpenSpace>> | undefined;
@@ -36,7 +46,18 @@ export function createSpaceRegistry(deps: RegistryDeps, onChange: () => void): S
     ...deps,
     incarnation: await (incarnation ??= openIncarnation(deps)),
   });
-  const open = async (record: SpaceRecord): Promise<OpenSpace> => openSpace(await withIncarnation(), record, onChange);
+  const faulty = new Map<Uuid, FaultySpace>();
+
+  const open = async (record: SpaceRecord): Promise<OpenSpace> =>
+    openSpace(await withIncarnation(), record, {
+      onControlChange: onChange,
+      onFault(fault) {
+        deps.logger.warn('A space cannot be used.', { space: record.space, name: record.name, cause: fault.message });
+        faulty.set(record.space, { record, fault });
+        all.delete(record.space);
+        onChange();
+      },
+    });
 
   function opened(): Promise<Map<Uuid, OpenSpace>> {
     opening ??= openAll().catch((error: unknown) => {
@@ -47,28 +68,37 @@ export function createSpaceRegistry(deps: RegistryDeps, onChange: () => void): S
   }
 
   async function openAll(): Promise<Map<Uuid, OpenSpace>> {
-    const all = new Map<Uuid, OpenSpace>();
-    for (const record of await readSpaceRecords(store)) all.set(record.space, await open(record));
+    all.clear();
+    for (const record of await readSpaceRecords(store)) {
+      try {
+        all.set(record.space, await open(record));
+      } catch (error) {
+        if (!faulty.has(record.space)) throw error;
+      }
+    }
     now = all;
     return all;
   }
 
   async function find(name: string): Promise<OpenSpace> {
-    const all = [...(await opened()).values()];
+    await opened();
+    const known = [...all.values(), ...faulty.values()];
     const found =
-      all.find(({ record }) => record.space === name) ??
-      all.find(({ record }) => record.name === name) ??
-      all.find(({ record }) => record.name.toLowerCase() === name.toLowerCase());
+      known.find(({ record }) => record.space === name) ??
+      known.find(({ record }) => record.name === name) ??
+      known.find(({ record }) => record.name.toLowerCase() === name.toLowerCase());
+    if (found && 'fault' in found) throw found.fault;
     if (found) return found;
-    const known = all.map(({ record }) => JSON.stringify(record.name)).join(', ') || 'none';
-    throw new GranaryError('SPACE_NOT_FOUND', `There is no space ${JSON.stringify(name)}. The spaces are: ${known}.`, {
+    const names = known.map(({ record }) => JSON.stringify(record.name)).join(', ') || 'none';
+    throw new GranaryError('SPACE_NOT_FOUND', `There is no space ${JSON.stringify(name)}. The spaces are: ${names}.`, {
       space: name,
     });
   }
 
   async function create(name: string, recovery: Recovery | undefined): Promise<OpenSpace> {
-    const all = await opened();
-    if ([...all.values()].some(({ record }) => record.name.toLowerCase() === name.toLowerCase())) throw isTaken(name);
+    await opened();
+    if ([...all.values(), ...faulty.values()].some(({ record }) => record.name.toLowerCase() === name.toLowerCase()))
+      throw isTaken(name);
     const record = await foundSpace(await withIncarnation(), { name, deviceName: deps.deviceName, recovery });
     const space = await open(record);
     all.set(record.space, space);
@@ -77,17 +107,24 @@ export function createSpaceRegistry(deps: RegistryDeps, onChange: () => void): S
   }
 
   async function join(input: JoinedSpace): Promise<OpenSpace> {
-    const all = await opened();
+    await opened();
+    const broken = faulty.get(input.space);
+    if (broken) throw broken.fault;
     const known = all.get(input.space);
     if (known) {
       // It may have been stopped before all that was handed over was stored.
       await known.view.append(input.operations);
       return known;
     }
-    const names = [...all.values()].map(({ record }) => record.name);
-    const space = await joinSpace({ ...(await withIncarnation()), open }, input, names);
-    all.set(input.space, space);
-    return space;
+    const names = [...all.values(), ...faulty.values()].map(({ record }) => record.name);
+    try {
+      const space = await joinSpace({ ...(await withIncarnation()), open }, input, names);
+      all.set(input.space, space);
+      return space;
+    } catch (error) {
+      faulty.delete(input.space);
+      throw error;
+    }
   }
 
   return {
@@ -95,6 +132,7 @@ export function createSpaceRegistry(deps: RegistryDeps, onChange: () => void): S
       return now;
     },
     opened,
+    faulty,
     find,
     create: (name, recovery) => oneAtATime(() => create(name, recovery)),
     join: (input) => oneAtATime(() => join(input)),

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
+import type { Level } from '#sync/access/index.ts';
 import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
 import { encodeForkProof } from '#sync/log/index.ts';
 import { blake3 } from '#sync/log/testing/fixtures.ts';
 import { withBadSignature } from '#sync/log/testing/signed-logs.ts';
 import { openSpaceView, TipTree } from '#sync/reconcile/index.ts';
 import { operationStoreContract } from '#sync/reconcile/testing/operation-store-contract.ts';
+import { MEMBER_CONTROL_LOGS_MAX, MEMBER_CONTROL_OPERATIONS_MAX } from './space-store.ts';
 import {
   bytesOf,
   keyOf,
@@ -151,6 +153,30 @@ describe('the store of one space', () => {
       const node = await openSpaceNode({ quotas, store });
       expect(await outcomesOf(node, operations)).toEqual([...allStored.slice(1), 'quota']);
       expect(await outcomesOf(await openSpaceNode({ quotas, store }), operations.slice(-1))).toEqual(['quota']);
+    }
+  });
+
+  test('takes few control operations of a device that may not manage', async () => {
+    const begun = Array.from({ length: MEMBER_CONTROL_LOGS_MAX + 1 }, (_, i) => {
+      const log = logOf('founder', 'control', `${i}`);
+      return signRegistration(log, undefined, log);
+    });
+    const said = [...founder.controlOperations];
+    while (said.length <= MEMBER_CONTROL_OPERATIONS_MAX) said.push(signText(founder.control, said.at(-1), 'more'));
+    const long = [...founder.controlOperations];
+    while (long.length < 8) long.push(signText(founder.control, long.at(-1), 'x'.repeat(200_000)));
+    for (const [operations, counts] of [
+      [begun, { pull: begun.length - 1, write: begun.length - 1, manage: begun.length }],
+      [said, { pull: said.length - 1, write: said.length - 1, manage: said.length }],
+      [long, { pull: 7, write: long.length, manage: long.length }],
+    ] as const) {
+      for (const [level, count] of Object.entries(counts)) {
+        const node = await openSpaceNode();
+        node.levels.set(toHex(keyOf('founder').publicKey), level as Level);
+        const outcomes = await outcomesOf(node, bytesOf(operations));
+        expect(outcomes.slice(0, count)).toEqual(operations.slice(0, count).map(() => 'stored'));
+        expect(outcomes.slice(count)).toEqual(operations.slice(count).map(() => 'quota'));
+      }
     }
   });
 

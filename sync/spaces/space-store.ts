@@ -1,4 +1,5 @@
 import { createMutex, isGranaryError, toHex, type Uuid } from '#core/kernel/index.ts';
+import { CONTROL_OPERATIONS_MAX, type Level } from '#sync/access/index.ts';
 import {
   checkForkProof,
   controlLogOf,
@@ -21,7 +22,15 @@ import {
   NO_OPERATION,
   type OperationStore,
 } from '#sync/reconcile/index.ts';
-import { type DeviceUse, openSpaceIndex, type SpaceIndexDeps, type SpaceLog } from './space-index.ts';
+import {
+  addUse,
+  type DeviceUse,
+  NO_USE,
+  openSpaceIndex,
+  type SpaceIndexDeps,
+  type SpaceLog,
+  useOf,
+} from './space-index.ts';
 
 /** Logs of one device in one space: two for each incarnation that a device may have. */
 export const SPACE_DEVICE_LOGS_MAX = 2048;
@@ -35,11 +44,61 @@ export const SPACE_DEVICE_BYTES_MAX = 8 * 2 ** 30;
 /** Bytes of operations in one space: a small disk must not fill because of one membership. */
 export const SPACE_BYTES_MAX = 64 * 2 ** 30;
 
+/**
+ * Control logs of a device that may not manage: one for each incarnation, of which a home has another whenever it is
+ * restored. Each can be a head that the next signature has to name.
+ */
+export const MEMBER_CONTROL_LOGS_MAX = 64;
+
+/** Control operations of a device that may not manage: two for each of its logs, keys, and acknowledgements. */
+export const MEMBER_CONTROL_OPERATIONS_MAX = 1024;
+
+/** Bytes of control operations of a device that may not write, and so makes no keys: each stays in memory. */
+export const READER_CONTROL_BYTES_MAX = 2 ** 20;
+
+/** Bytes of control operations of a device that may write: a hundred keys for a thousand readers. */
+export const WRITER_CONTROL_BYTES_MAX = 16 * 2 ** 20;
+
+/** Control operations of a device that may, or might, manage: it lets in thousands of others and hands each the key. */
+export const MANAGER_CONTROL_OPERATIONS_MAX = 8192;
+
+/** Bytes of control operations of a device that may manage. */
+export const MANAGER_CONTROL_BYTES_MAX = 64 * 2 ** 20;
+
+/** Control operations of a space that are kept for those who manage it: whoever used up the others can be removed. */
+export const MANAGERS_CONTROL_OPERATIONS_MIN = 8192;
+
 export interface SpaceQuotas {
   readonly deviceLogs: number;
   readonly logs: number;
   readonly deviceBytes: number;
   readonly bytes: number;
+}
+
+/** What of its control logs a device has, by the most that it was ever let do. */
+interface ControlQuota {
+  readonly logs: number;
+  readonly operations: number;
+  readonly bytes: number;
+  /** Of all devices of the space together. */
+  readonly allOperations: number;
+}
+
+function controlQuota(level: Level): ControlQuota {
+  if (level === 'manage') {
+    return {
+      logs: SPACE_DEVICE_LOGS_MAX,
+      operations: MANAGER_CONTROL_OPERATIONS_MAX,
+      bytes: MANAGER_CONTROL_BYTES_MAX,
+      allOperations: CONTROL_OPERATIONS_MAX,
+    };
+  }
+  return {
+    logs: MEMBER_CONTROL_LOGS_MAX,
+    operations: MEMBER_CONTROL_OPERATIONS_MAX,
+    bytes: level === 'write' ? WRITER_CONTROL_BYTES_MAX : READER_CONTROL_BYTES_MAX,
+    allOperations: CONTROL_OPERATIONS_MAX - MANAGERS_CONTROL_OPERATIONS_MIN,
+  };
 }
 
 const QUOTAS: SpaceQuotas = {
@@ -67,6 +126,8 @@ export interface SpaceStoreOptions {
   readonly isAdmitted: (author: Uint8Array) => boolean;
   /** True for one whose grant counts or did so until it was removed; all others have the quota of one device together. */
   readonly isMember: (author: Uint8Array) => boolean;
+  /** The most that a device was ever let do; of one that is no member, what might have been. */
+  readonly highestLevel: (author: Uint8Array) => Level;
   /** From 0 for the founder, up to 2^32 - 1; what earlier devices say is sent first. */
   readonly rank: (author: Uint8Array) => number;
   /**
@@ -105,7 +166,7 @@ export async function openSpaceStore(
   options: SpaceStoreOptions,
 ): Promise<SpaceStore> {
   const { logs, blake3, ed25519 } = deps;
-  const { isAdmitted, isMember, rank, quotas = QUOTAS } = options;
+  const { isAdmitted, isMember, highestLevel, rank, quotas = QUOTAS } = options;
   const index = await openSpaceIndex(deps, space);
   const serially = createMutex();
 
@@ -143,40 +204,40 @@ export async function openSpaceStore(
     return {
       admitted: [] as { readonly place: number; readonly operation: SignedOperation; readonly bytes: Uint8Array }[],
       controlLogs: new Set<string>(),
-      use: new Map<string, { logCount: number; byteCount: number }>(),
-      total: { logCount: 0, byteCount: 0 },
+      use: new Map<string, DeviceUse>(),
+      total: NO_USE,
     };
   }
   type Batch = ReturnType<typeof openBatch>;
 
   /** Counts what comes in; the reason when it is too much. */
-  function charge(batch: Batch, author: Uint8Array, logCount: number, byteCount: number): MissingReason | undefined {
+  function charge(batch: Batch, author: Uint8Array, more: DeviceUse): MissingReason | undefined {
     const key = isMember(author) ? toHex(author) : OUTSIDERS;
-    const pending = batch.use.get(key) ?? { logCount: 0, byteCount: 0 };
-    const known = isMember(author) ? index.useOf(author) : useOfOutsiders();
+    const pending = addUse(batch.use.get(key) ?? NO_USE, more);
+    const total = addUse(batch.total, more);
+    const device = addUse(pending, isMember(author) ? index.useOf(author) : useOfOutsiders());
+    const space = addUse(total, index.use);
     const isOver =
-      (logCount > 0 && known.logCount + pending.logCount + logCount > quotas.deviceLogs) ||
-      (logCount > 0 && index.use.logCount + batch.total.logCount + logCount > quotas.logs) ||
-      known.byteCount + pending.byteCount + byteCount > quotas.deviceBytes ||
-      index.use.byteCount + batch.total.byteCount + byteCount > quotas.bytes;
+      (more.logCount > 0 && (device.logCount > quotas.deviceLogs || space.logCount > quotas.logs)) ||
+      device.byteCount > quotas.deviceBytes ||
+      space.byteCount > quotas.bytes ||
+      (more.controlCount > 0 && isOverControl(controlQuota(highestLevel(author)), device, space, more));
     if (isOver) return 'quota';
     batch.use.set(key, pending);
-    for (const each of [pending, batch.total]) {
-      each.logCount += logCount;
-      each.byteCount += byteCount;
-    }
+    batch.total = total;
     return undefined;
   }
 
+  const isOverControl = (quota: ControlQuota, device: DeviceUse, space: DeviceUse, more: DeviceUse): boolean =>
+    (more.controlLogCount > 0 && device.controlLogCount > quota.logs) ||
+    device.controlCount > quota.operations ||
+    device.controlByteCount > quota.bytes ||
+    space.controlCount > quota.allOperations;
+
   /** Whoever let in many devices and was removed could have them all write on. */
   function useOfOutsiders(): DeviceUse {
-    const use = { logCount: 0, byteCount: 0 };
-    for (const author of index.authors()) {
-      if (isMember(author)) continue;
-      const { logCount, byteCount } = index.useOf(author);
-      use.logCount += logCount;
-      use.byteCount += byteCount;
-    }
+    let use = NO_USE;
+    for (const author of index.authors()) if (!isMember(author)) use = addUse(use, index.useOf(author));
     return use;
   }
 
@@ -188,13 +249,14 @@ export async function openSpaceStore(
     const log = index.get(author, extensions.logId);
     // What has its place taken is compared by the logs and costs nothing new.
     if (log?.head && seq < operationCount(log.head)) return undefined;
-    if (log?.kind === 'data') return charge(batch, author, 0, byteCount);
+    if (log?.kind === 'data') return charge(batch, author, useOf('data', 0, byteCount, 1));
     const path = toHex(author) + toHex(extensions.logId);
     const begins = !log && !batch.controlLogs.has(path);
     if (begins && !controlLogOf(blake3, space, operation)) return 'gap';
     if (!isSigned({ ed25519 }, operation)) return 'invalid';
-    const registers = begins || registeredLog(blake3, space, operation)?.kind === 'data';
-    const reason = charge(batch, author, registers ? 1 : 0, byteCount);
+    const use = useOf('control', Number(begins), byteCount, 1);
+    const registers = !begins && registeredLog(blake3, space, operation)?.kind === 'data';
+    const reason = charge(batch, author, registers ? addUse(use, useOf('data', 1, 0, 0)) : use);
     if (!reason) batch.controlLogs.add(path);
     return reason;
   }
@@ -264,7 +326,7 @@ export async function openSpaceStore(
     if (!isHeld) {
       // No operation that could register such a log counts; all nodes must hold the proof, or their roots differ.
       if (proof.seq > 0) return refused('gap');
-      if (charge(openBatch(), author, 1, 0)) return refused('quota');
+      if (charge(openBatch(), author, useOf('data', 1, 0, 0))) return refused('quota');
       await index.holdForked(proof.name);
     }
     const result = await logs.ingestForkProof(bytes);

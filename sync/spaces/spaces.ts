@@ -40,7 +40,7 @@ import { createSettleLoop } from './settle-loop.ts';
 import { type SettleDeps, type SettleReport, settleSpaces } from './settle-spaces.ts';
 import { shareAssets } from './share-assets.ts';
 import { putWanted, readSharedAsset, readSharedAssets, type Subscription } from './shared-asset.ts';
-import { createSpaceRegistry, type RegistryDeps } from './space-registry.ts';
+import { createSpaceRegistry, type FaultySpace, type RegistryDeps } from './space-registry.ts';
 
 export interface SpacesDeps extends RegistryDeps, Omit<SettleDeps, 'fresh'> {
   readonly clock: Clock;
@@ -150,10 +150,17 @@ export function createSpaces(given: SpacesDeps): Spaces {
       removal: await findRemoval(deps, space),
       memberCount: [...space.access.members.values()].filter(({ level }) => level !== null).length,
       assetCount: assetCounts.get(space.record.space) ?? 0,
+      fault: null,
     });
     return Promise.all(spaces.map(summarise));
   }
   const summary = async (space: OpenSpace): Promise<SpaceSummary> => (await summaries([space]))[0]!;
+
+  async function faultySummary({ record: { space, name }, fault }: FaultySpace): Promise<SpaceSummary> {
+    const shared = await readSharedAssets(store);
+    const assetCount = shared.filter((asset) => asset.space === space).length;
+    return { space, name, level: null, removal: null, memberCount: 0, assetCount, fault: fault.message };
+  }
 
   async function admit(space: OpenSpace, member: NewMember): Promise<void> {
     await deps.hold.whenReleased();
@@ -191,7 +198,10 @@ export function createSpaces(given: SpacesDeps): Spaces {
       tell();
       return summary(space);
     },
-    listSpaces: async () => summaries([...(await opened()).values()]),
+    async listSpaces() {
+      const usable = await summaries([...(await opened()).values()]);
+      return [...usable, ...(await Promise.all([...registry.faulty.values()].map(faultySummary)))];
+    },
     async describeSpace(name) {
       await settle();
       const space = await find(name);

@@ -13,6 +13,7 @@ const summary: SpaceSummary = {
   removal: null,
   memberCount: 2,
   assetCount: 1,
+  fault: null,
 };
 
 const device = { device: 'ab'.repeat(32), fingerprint: 'b177-ec1b-f26d-fb3b-7010-d473-e6d4-4713', name: 'Office' };
@@ -106,6 +107,20 @@ describe('space', () => {
       'name     level    members  assets  id',
       `Harvest  manage         2       1  ${SPACE}`,
       `Trees    removed    1,000       1  ${SPACE}  by Field at 2026-11-23T07:57:00.000Z`,
+    ]);
+    const faulty = {
+      ...summary,
+      name: 'Bait',
+      level: null,
+      memberCount: 0,
+      fault: 'It is too large. Found a new one.',
+    };
+    const { lines: withFault } = await runCommand(['space', 'list'], {
+      answers: { listSpaces: { spaces: [summary, faulty] } },
+    });
+    expect(withFault.slice(2)).toEqual([
+      `Bait     faulty                1  ${SPACE}`,
+      'Bait: It is too large. Found a new one.',
     ]);
     const shown = await runCommand(['space', 'show', 'Trees'], {
       answers: { describeSpace: { ...description, level: null, removal } },

@@ -288,10 +288,10 @@ function printSpaces(terminal: Terminal, { spaces }: ListSpacesOutput): void {
     );
     return;
   }
-  const rows = spaces.map(({ name, level, memberCount, assetCount, space, removal }) => [
+  const rows = spaces.map(({ name, level, memberCount, assetCount, space, removal, fault }) => [
     name,
-    levelCell(level),
-    formatCount(memberCount),
+    fault === null ? levelCell(level) : 'faulty',
+    fault === null ? formatCount(memberCount) : '',
     formatCount(assetCount),
     space,
     removal ? removalText(removal) : '',
@@ -305,6 +305,7 @@ function printSpaces(terminal: Terminal, { spaces }: ListSpacesOutput): void {
     { heading: '' },
   ] as const;
   for (const line of renderRows(columns, rows)) terminal.line(line);
+  for (const { name, fault } of spaces) if (fault !== null) terminal.line(`${printable(name)}: ${printable(fault)}`);
 }
 
 function printSpace(terminal: Terminal, space: SpaceDescription): void {

@@ -1,6 +1,7 @@
 import { toHex, toUtf8, type Uuid } from '#core/kernel/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
 import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
+import type { Level } from '#sync/access/index.ts';
 import {
   encodeEnvelope,
   type Envelope,
@@ -87,6 +88,8 @@ export interface SpaceNode {
   readonly known: Map<string, number>;
   /** Devices whose grant does not count. */
   readonly outsiders: Set<string>;
+  /** What devices may do that do not manage. */
+  readonly levels: Map<string, Level>;
   cuts: number;
 }
 
@@ -96,7 +99,7 @@ export async function openSpaceNode(
   const { store = openMemoryStore(), quotas, founder = 'founder' } = from;
   const logs = await openLogStore({ store, blake3, ed25519 });
   const known = new Map<string, number>([[toHex(keyOf(founder).publicKey), 0]]);
-  const node = { store, logs, known, outsiders: new Set<string>(), cuts: 0 };
+  const node = { store, logs, known, outsiders: new Set<string>(), levels: new Map<string, Level>(), cuts: 0 };
   const grants = (operations: readonly SignedOperation[]) => {
     for (const { body } of operations) {
       const text = body ? new TextDecoder().decode(body) : '';
@@ -108,6 +111,7 @@ export async function openSpaceNode(
     incarnation: new Uint8Array(16),
     isAdmitted: (author) => known.has(toHex(author)),
     isMember: (author) => known.has(toHex(author)) && !node.outsiders.has(toHex(author)),
+    highestLevel: (author) => node.levels.get(toHex(author)) ?? 'manage',
     rank: (author) => known.get(toHex(author)) ?? known.size,
     onControl: grants,
     onControlCut: () => void (node.cuts += 1),
