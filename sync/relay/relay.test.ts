@@ -147,6 +147,23 @@ describe('what a relay keeps', () => {
     expect(relay.folder.fileNames()).toHaveLength(3);
   });
 
+  test('is had also when another member has announced its name with a wrong size before', async () => {
+    const { anna, chris, relay } = await openFederation();
+    await anna.addRows(ASSET, [rows('Quince')]);
+    await anna.share(SPACE, ASSET, 'metadata');
+    const [seal] = await readProvedSeals(anna.store, [...anna.plain.keys()][0]!);
+    await handOverControl(anna, chris, SPACE);
+    await (await chris.spaces.find(SPACE)).announce([{ name: seal!.name, byteCount: 999 }]);
+    await relay.goOnline([chris, anna]);
+    await chris.goOnline([relay]);
+    await expect.poll(relay.holdings, patiently).toMatchObject({ announcedCount: 1, heldCount: 0 });
+    await anna.goOnline([relay]);
+    await anna.share(SPACE, ASSET, 'data');
+    await expect.poll(relay.holdings, patiently).toMatchObject({ heldCount: 1 });
+    expect(await relay.folder.open(seal!.name)).toBeDefined();
+    await expect.poll(relay.counts, patiently).toEqual({ kept: 1, refused: 1 });
+  });
+
   test('goes when the relay is removed from the space', async () => {
     const { anna, relay } = await openFederation();
     await relay.goOnline([anna]);
