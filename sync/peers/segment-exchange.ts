@@ -279,7 +279,9 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
   }
 
   const subscribed = createSubscribedFetches({
-    ...{ catalog, spaces, logger },
+    catalog,
+    spaces,
+    logger,
     fetch: (asset, options) => fetchAsset(asset, 'background', options),
     stopped: stopped.signal,
   });

@@ -124,7 +124,17 @@ export async function openWorldNode(
       await relay?.keep();
     };
     const pledging: PledgeDeps = {
-      ...{ store, catalog, spaces, transport, key, book, blake3, ed25519, clock, random, wait },
+      store,
+      catalog,
+      spaces,
+      transport,
+      key,
+      book,
+      blake3,
+      ed25519,
+      clock,
+      random,
+      wait,
       served: createServedSegments(sealing, async (name) => {
         const segment = await readProved(store, name);
         const source = segment && (await openPlain(segment.hash));
