@@ -51,6 +51,8 @@ export interface PledgeDeps {
   /** What proofs may read for one peer. */
   readonly limits: ServeLimits;
   readonly count: (event: string) => void;
+  /** Promises what a relay keeps without knowing what it is, see `PromiseHeld`; undefined on other nodes. */
+  readonly promiseHeld?: ((device: string, name: SealedName, until: number) => Promise<boolean>) | undefined;
 }
 
 /** Answers members who ask this device to keep segments. */
@@ -59,16 +61,15 @@ export function handlePledges(deps: PledgeDeps): void {
   const gate = createServeGate(deps, deps.limits);
 
   /** Members are promised what lies here, unless a person has said that the rows are to go. */
-  async function mayPledge(peer: string, name: SealedName): Promise<boolean> {
+  async function mayPledge(peer: string, name: SealedName, until: number): Promise<boolean> {
     const segment = await readProved(store, name);
-    if (!segment) return false;
     const opened = await spaces.opened();
     const device = fromHex(peer);
-    for (const { asset, space } of await readRowsHere(deps, segment.hash)) {
+    for (const { asset, space } of segment ? await readRowsHere(deps, segment.hash) : []) {
       const isShared = (opened.get(space)?.access.levelNow(device) ?? null) !== null;
       if (isShared && (await readWanted(store, asset)) !== 'metadata') return true;
     }
-    return false;
+    return deps.promiseHeld?.(peer, name, until) ?? false;
   }
 
   transport.handle(

@@ -153,6 +153,8 @@ test('rows that two devices sealed without knowing of each other are served unde
   const seals = await readProvedSeals(anna.store, await hashOf(same));
   expect(seals).toHaveLength(2);
   for (const { name } of seals) expect(await askFor(line, anna, name)).toBe('root');
+  // Whoever got them under one of the names has both as well.
+  expect(await readProvedSeals(chris.store, await hashOf(same))).toHaveLength(2);
 });
 
 test('rows of an older version that nobody has keep back none of a newer one, and nobody looks how far they are', async () => {

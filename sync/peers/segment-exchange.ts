@@ -2,11 +2,9 @@ import type { Catalog, CatalogAsset, SegmentRef } from '#core/catalog/index.ts';
 import {
   type AbortOptions,
   asGranaryError,
-  type AssetId,
   type Clock,
   fromHex,
   GranaryError,
-  isGranaryError,
   type Logger,
   type ReportProgress,
   type SegmentHash,
@@ -14,16 +12,14 @@ import {
   type Uuid,
   type Wait,
 } from '#core/kernel/index.ts';
-import { type ByteSource, Commit, type KeyValueStore } from '#core/platform/ports.ts';
+import type { ByteSource, KeyValueStore } from '#core/platform/ports.ts';
 import {
   createSegmentFetcher,
   createServedSegments,
   createServeGate,
   type FetchBudget,
-  fetchPlain,
-  rebuildTree,
+  type FetchPlainDeps,
   type SealedName,
-  type SealedSegment,
   type SealedSourceDeps,
   SEGMENT_FRAME_BYTES_MAX,
   serveSegments,
@@ -32,17 +28,10 @@ import {
   type Urgency,
   type WantedStatus,
 } from '#sync/segments/index.ts';
-import {
-  putProved,
-  readAllSeals,
-  readProved,
-  readRowsHere,
-  readSeals,
-  readSharedAsset,
-  type Spaces,
-  spacesAnnouncing,
-} from '#sync/spaces/index.ts';
+import { readProved, readRowsHere, type Spaces, spacesAnnouncing } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
+import { fetchBySeals, type FetchWhole, proveSeals, sealsOf } from './fetch-by-seals.ts';
+import { createSubscribedFetches } from './fetch-subscribed.ts';
 
 export const SEGMENTS_PROTOCOL = '/granary/segments/1';
 
@@ -64,7 +53,7 @@ export interface SegmentExchangeDeps extends SealedSourceDeps {
   readonly clock: Clock;
   readonly wait: Wait;
   readonly logger: Logger;
-  readonly createHasher: Parameters<typeof fetchPlain>[0]['createHasher'];
+  readonly createHasher: FetchPlainDeps['createHasher'];
   readonly storePlain: StorePlain;
   /** The opened segment; undefined when it is not on this node. */
   readonly openPlain: (segment: SegmentHash) => Promise<ByteSource | undefined>;
@@ -120,14 +109,6 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
   const fetcher = createSegmentFetcher({ folder, blake3, clock, wait, count, budget: deps.budget });
   const gate = createServeGate({ clock, wait }, deps.limits);
   const asked = new Set<string>();
-  /** What is fetched because members are to have it, by asset. */
-  const subscribed = new Map<AssetId, SubscribedFetch>();
-  /** Those of them that have got another version since; the journal of the catalog was read up to `readUntil`. */
-  const renewed = new Set<AssetId>();
-  let readUntil: number | undefined;
-  /** All fetches of these assets that have not ended, those of older versions as well. */
-  const running = new Set<Promise<void>>();
-
   const served = createServedSegments(deps, async (name) => {
     const segment = await readProved(store, name);
     const source = segment && (await deps.openPlain(segment.hash));
@@ -206,83 +187,16 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     }
   })().catch(() => undefined);
 
-  /** Under which names members may have a segment. One of another size is not the one that the version means. */
-  async function sealsFor({ id, origin }: CatalogAsset, { id: segment, byteCount }: SegmentRef) {
-    const space = (await readSharedAsset(store, id))?.space ?? origin?.space;
-    const all = space ? await readAllSeals(store, { space, asset: id, segment }) : [];
-    return { space, seals: all.filter((seal) => seal.byteCount === byteCount) };
-  }
-
-  /**
-   * Finds out under which of the names that its document claims an asset's rows can be served, where they are here for another
-   * asset of the space. False when their file is not here.
-   */
-  async function proveHere({ id }: CatalogAsset, segment: SegmentHash): Promise<boolean> {
-    const source = await deps.openPlain(segment);
-    if (!source) return false;
-    try {
-      const space = (await readSharedAsset(store, id))!.space;
-      for (const seal of await readSeals(store, { space, asset: id, segment })) {
-        if (await readProved(store, seal.name)) continue;
-        try {
-          await rebuildTree(deps, source, seal, { signal: stopped.signal });
-          await store.write(putProved(new Commit(), seal), { sync: true });
-        } catch (error) {
-          if (!isGranaryError(error, 'SEGMENT_CORRUPT')) throw error;
-          count('seal-wrong');
-        }
-      }
-      return true;
-    } finally {
-      await source.close();
-    }
-  }
-
-  /** Asks for the segment under all of its names; the first that turns out to be it counts. Errors: those of `fetchPlain`. */
-  async function fetchAny(
-    seals: readonly SealedSegment[],
-    urgency: Urgency,
-    { signal, wholeBytes }: FetchWhole,
-  ): Promise<void> {
-    const found = new AbortController();
-    const any = AbortSignal.any([found.signal, signal]);
-    const plain = { ...deps, fetcher, onDamaged: () => count('damaged-here') };
-    const attempts = seals.map(async (seal) => {
-      try {
-        await fetchPlain(plain, seal, { urgency, signal: any, wholeBytes });
-        await store.write(putProved(new Commit(), seal), { sync: true });
-      } catch (error) {
-        // Another name may be the right one, but no other disk.
-        if (!isGranaryError(error, 'SEGMENT_CORRUPT')) found.abort(error);
-        throw error;
-      }
-    });
-    const first = Promise.any(attempts);
-    first.catch(() => undefined);
-    await askPeers();
-    try {
-      await first;
-    } catch (error) {
-      const { errors } = error as AggregateError;
-      throw errors.find((each) => !isGranaryError(each, 'SEGMENT_CORRUPT')) ?? errors[0];
-    } finally {
-      found.abort(new GranaryError('CANCELLED', 'The segment is here.'));
-      await Promise.allSettled(attempts);
-    }
-  }
-
-  async function fetchSegment(
-    asset: CatalogAsset,
-    ref: SegmentRef,
-    urgency: Urgency,
-    options: FetchWhole,
-  ): Promise<void> {
+  async function fetchSegment(asset: CatalogAsset, ref: SegmentRef, options: FetchWhole): Promise<void> {
     const hash = ref.id as SegmentHash;
-    const { space, seals } = await sealsFor(asset, ref);
+    const { space, seals } = await sealsOf(store, asset, ref);
+    const prove = () => proveSeals({ ...deps, count }, asset, hash, { signal: options.signal });
     const isHere = (await readRowsHere(deps, hash)).some((here) => here.space === space);
-    if (!isHere || !(await proveHere(asset, hash))) {
+    if (!isHere || !(await prove())) {
       if (seals.length === 0) throw notSealed(asset, hash);
-      await fetchAny(seals, urgency, options);
+      const onDamaged = () => count('damaged-here');
+      await Promise.all([fetchBySeals({ ...deps, fetcher, onDamaged }, seals, options), askPeers()]);
+      await prove();
     }
     const { refused } = await catalog.confirmSegments(asset.id, [await deps.describe(hash)]);
     if (refused.length > 0) throw contradicts(asset, hash);
@@ -303,7 +217,7 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     const came = new Set<SegmentRef>();
     const names = new Map<string, SegmentRef>();
     for (const ref of remote) {
-      for (const { name } of (await sealsFor(asset, ref)).seals) names.set(name, ref);
+      for (const { name } of (await sealsOf(store, asset, ref)).seals) names.set(name, ref);
     }
     /** Bytes that are here, those of parts as well. */
     const countBytes = () => {
@@ -321,7 +235,7 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     const isWatched = remote.length > 0 && (report !== undefined || !isPatient);
     const watching = isWatched ? watch(countBytes, tell, isPatient ? undefined : given, any) : undefined;
     const work = remote.map(async (ref) => {
-      await fetchSegment(asset, ref, urgency, { signal: any, wholeBytes: total });
+      await fetchSegment(asset, ref, { urgency, signal: any, wholeBytes: total });
       came.add(ref);
     });
     const results = await Promise.allSettled(work);
@@ -364,61 +278,19 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     }
   }
 
-  /** Which of the assets that are fetched have got another version, as far as the journal says so now. */
-  async function followVersions(): Promise<void> {
-    const last = await catalog.lastSequence();
-    for await (const { sequence, assetId } of catalog.changesAfter(readUntil ?? last, { signal: stopped.signal })) {
-      if (sequence > last) break;
-      if (subscribed.has(assetId)) renewed.add(assetId);
-    }
-    readUntil = Math.max(readUntil ?? 0, last);
-  }
-
-  async function fetchSubscribed(): Promise<void> {
-    await followVersions();
-    const due = [...renewed];
-    const lacking = await spaces.lackingRows((asset) => subscribed.has(asset) && !renewed.has(asset), stopped);
-    const assets = await catalog.getAssets(lacking);
-    for (const id of due) {
-      renewed.delete(id);
-      const fetch = subscribed.get(id);
-      // What an older version had, and nobody has any more, must not keep back what the present one has.
-      if (fetch && fetch.version !== assets.get(id)?.version) {
-        subscribed.delete(id);
-        fetch.stop.abort(isOld());
-      }
-    }
-    for (const asset of assets.values()) {
-      if (stopped.signal.aborted) return;
-      if (!subscribed.has(asset.id)) beginSubscribed(asset);
-    }
-  }
-
-  function beginSubscribed(asset: CatalogAsset): void {
-    const { id, version } = asset;
-    const stop = new AbortController();
-    const work = fetchAsset(asset, 'background', { signal: stop.signal })
-      .then(() => undefined)
-      .catch((error: unknown) => {
-        if (stopped.signal.aborted || stop.signal.aborted) return;
-        logger.warn('The rows of an asset could not be fetched.', {
-          asset: id,
-          cause: asGranaryError(error).message,
-        });
-      })
-      .finally(() => {
-        running.delete(work);
-        if (subscribed.get(id)?.stop === stop) subscribed.delete(id);
-      });
-    running.add(work);
-    subscribed.set(id, { version, stop });
-  }
+  const subscribed = createSubscribedFetches({
+    catalog,
+    spaces,
+    logger,
+    fetch: (asset, options) => fetchAsset(asset, 'background', options),
+    stopped: stopped.signal,
+  });
 
   return {
     fetchAsset,
     fetchSealed,
     askAgain,
-    fetchSubscribed,
+    fetchSubscribed: subscribed.begin,
     status: () => fetcher.status(),
     counts,
     async [Symbol.asyncDispose]() {
@@ -426,19 +298,9 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
       stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
       await fetcher.close();
       await askingAgain;
-      await Promise.all(running);
+      await subscribed.whenEnded();
     },
   };
-}
-
-interface SubscribedFetch {
-  readonly version: number;
-  readonly stop: AbortController;
-}
-
-interface FetchWhole {
-  readonly signal: AbortSignal;
-  readonly wholeBytes: number;
 }
 
 /** The stream as the fetcher has it; `onEnd` is called once it is gone. */
@@ -452,8 +314,6 @@ function channelOf(stream: PeerStream, onEnd: () => void) {
   }
   return { send: (frame: Uint8Array) => stream.send(frame), frames: frames(), close: () => stream.abort() };
 }
-
-const isOld = () => new GranaryError('CANCELLED', 'The asset has another version by now.');
 
 const nobodyHas = () => new GranaryError('TIMED_OUT', 'No device that has the rows was reached.');
 

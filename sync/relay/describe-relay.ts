@@ -1,6 +1,6 @@
 import { type LogStore, operationCount } from '#sync/log/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
-import type { PledgeBook } from '#sync/segments/index.ts';
+import { type PledgeBook, sealedFileBytes } from '#sync/segments/index.ts';
 import { isCarried, readAnnounced, type Spaces } from '#sync/spaces/index.ts';
 import { readHeld } from './held-segments.ts';
 import type { RelayOutput } from './operations.ts';
@@ -27,10 +27,11 @@ export async function describeRelay(deps: DescribeRelayDeps): Promise<RelayOutpu
       found.operationBytes += head?.byteCount ?? 0;
     }
     const segments = { announcedCount: 0, heldCount: 0, heldBytes: 0, pledgedCount: 0 };
-    for await (const { name } of readAnnounced(store, id)) {
+    for await (const { name, byteCount } of readAnnounced(store, id)) {
       segments.announcedCount += 1;
       const held = here.get(name);
-      if (!held?.isWhole) continue;
+      // Of several sizes that were announced, the one of the file is true.
+      if (!held?.isWhole || held.fileBytes !== sealedFileBytes(byteCount)) continue;
       segments.heldCount += 1;
       segments.heldBytes += held.fileBytes;
       if (await book.isBound(name)) segments.pledgedCount += 1;

@@ -19,6 +19,12 @@ export const putHeld = (store: KeyValueStore, held: HeldSegment): Promise<void> 
 export const deleteHeld = (store: KeyValueStore, name: SealedName): Promise<void> =>
   store.write(new Commit().delete(HELD + name), { sync: false });
 
+/** Undefined for what is not kept here. Errors: `JOURNAL_CORRUPT`. */
+export async function readHeldOf(store: KeyValueStore, name: SealedName): Promise<HeldSegment | undefined> {
+  const bytes = await store.get(HELD + name);
+  return bytes && readRecord<HeldSegment>(HELD + name, bytes);
+}
+
 /** By name. Errors: `JOURNAL_CORRUPT`. */
 export async function readHeld(store: KeyValueStore): Promise<Map<SealedName, HeldSegment>> {
   const held = new Map<SealedName, HeldSegment>();

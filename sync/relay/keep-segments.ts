@@ -76,8 +76,8 @@ export function startRelay(deps: RelayDeps): Relay {
   const inOrder = createMutex();
   const stopped = new AbortController();
   const fetches = new Map<SealedName, Fetch>();
-  /** What is to be here and is not, in the order in which it is fetched. */
-  let wanted = new Map<SealedName, KnownAnnouncement>();
+  /** What is to be here and is not, in the order in which it is fetched, with all sizes that were announced of it. */
+  let wanted = new Map<SealedName, readonly KnownAnnouncement[]>();
   let pausedUntil = 0;
   let telling: Promise<void> | undefined;
 
@@ -97,11 +97,16 @@ export function startRelay(deps: RelayDeps): Relay {
     const here = await readHeld(store);
     const bound = new Set<SealedName>();
     for (const name of here.keys()) if (await book.isBound(name)) bound.add(name);
-    const chosen = new Map<SealedName, KnownAnnouncement>();
+    const chosen = new Map<SealedName, KnownAnnouncement[]>();
     for (const id of carried) {
-      const announced = await Array.fromAsync(readAnnounced(store, id));
+      const announced: KnownAnnouncement[] = [];
+      for await (const segment of readAnnounced(store, id)) {
+        const held = here.get(segment.name);
+        // What is whole has one size: another one that is said of it takes no place of others.
+        if (!held?.isWhole || held.fileBytes === sealedFileBytes(segment.byteCount)) announced.push(segment);
+      }
       const { held } = planHoldings({ announced, isBound: (name) => bound.has(name), bytesMax: deps.bytesMax });
-      for (const segment of held) chosen.set(segment.name, segment);
+      for (const segment of held) chosen.set(segment.name, [...(chosen.get(segment.name) ?? []), segment]);
     }
     wanted = new Map([...chosen].filter(([name]) => !here.get(name)?.isWhole));
     for (const [name, { stop }] of fetches) if (!chosen.has(name)) stop.abort(given());
@@ -122,31 +127,32 @@ export function startRelay(deps: RelayDeps): Relay {
   function giveTurns(): void {
     if (wanted.size <= RELAY_FETCHES_MAX) return;
     for (const name of deps.unavailable()) {
-      const segment = wanted.get(name);
-      if (!segment) continue;
+      const claims = wanted.get(name);
+      if (!claims) continue;
       fetches.get(name)?.stop.abort(given());
       wanted.delete(name);
-      wanted.set(name, segment);
+      wanted.set(name, claims);
     }
   }
 
   function fetchMore(): void {
     if (stopped.signal.aborted || clock.monotonic() < pausedUntil) return;
-    for (const segment of wanted.values()) {
+    for (const [name, [segment]] of wanted) {
       if (fetches.size >= RELAY_FETCHES_MAX) return;
-      if (fetches.has(segment.name)) continue;
+      if (!segment || fetches.has(name)) continue;
       const stop = new AbortController();
       const signal = AbortSignal.any([stop.signal, stopped.signal]);
       const work = fetchOne(segment, signal).finally(() => {
-        fetches.delete(segment.name);
+        fetches.delete(name);
         fetchMore();
       });
-      fetches.set(segment.name, { stop, work });
+      fetches.set(name, { stop, work });
     }
   }
 
   /** Never rejects. */
-  async function fetchOne({ name, byteCount }: KnownAnnouncement, signal: AbortSignal): Promise<void> {
+  async function fetchOne(segment: KnownAnnouncement, signal: AbortSignal): Promise<void> {
+    const { name, byteCount } = segment;
     try {
       const held = { name, fileBytes: sealedFileBytes(byteCount), isWhole: false };
       await putHeld(store, held);
@@ -159,8 +165,10 @@ export function startRelay(deps: RelayDeps): Relay {
       if (signal.aborted) return;
       if (isGranaryError(error, 'SEGMENT_CORRUPT')) {
         count('refused');
-        wanted.delete(name);
-        await forget(name);
+        const others = wanted.get(name)?.filter((other) => other.byteCount !== byteCount) ?? [];
+        if (others.length > 0) wanted.set(name, others);
+        else wanted.delete(name);
+        await forget(segment);
         return;
       }
       count('failed');
@@ -169,9 +177,9 @@ export function startRelay(deps: RelayDeps): Relay {
     }
   }
 
-  async function forget(name: SealedName): Promise<void> {
+  async function forget(segment: KnownAnnouncement): Promise<void> {
     const commit = new Commit();
-    for (const id of (await spaces.opened()).keys()) await forgetAnnounced(store, commit, id, name);
+    for (const id of (await spaces.opened()).keys()) await forgetAnnounced(store, commit, id, segment);
     await store.write(commit, { sync: false });
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { toHex, toUtf8 } from '#core/kernel/index.ts';
-import { SEGMENTS_SCHEMA, sealedFileBytes } from '#sync/segments/index.ts';
+import { askMembers } from '#sync/peers/pledge-exchange.ts';
+import { SEGMENTS_SCHEMA, sealedFileBytes, type SealedName } from '#sync/segments/index.ts';
 import { plainBytes } from '#sync/segments/testing/fixtures.ts';
 import { readAnnounced, readProvedSeals } from '#sync/spaces/index.ts';
 import { admit, handOverControl, newNetwork, openWorldNode, type WorldNode } from './testing/relay-world.ts';
@@ -145,6 +146,53 @@ describe('what a relay keeps', () => {
     expect(relay.counts()).toEqual({ kept: 5, evicted: 2 });
     expect((await relay.holdings()).heldBytes).toBe(3 * fileBytes);
     expect(relay.folder.fileNames()).toHaveLength(3);
+  });
+
+  test('is promised to members who ask, within the share that each of them has', async () => {
+    const fileBytes = sealedFileBytes(40_000);
+    // Two members share the bytes of the relay.
+    const { anna, chris, relay } = await openFederation(4 * fileBytes);
+    await relay.goOnline([anna, chris]);
+    const { pledging } = await anna.goOnline([relay]);
+    await anna.addRows(ASSET, [rows('Quince'), rows('Medlar'), rows('Sloe')]);
+    await anna.share(SPACE, ASSET, 'data');
+    await expect.poll(relay.holdings, patiently).toMatchObject({ heldCount: 3 });
+    const names: SealedName[] = [];
+    for (const segment of anna.plain.keys()) names.push((await readProvedSeals(anna.store, segment))[0]!.name);
+    const device = toHex(relay.key.publicKey);
+    const until = Date.now() + 3_600_000;
+    const promised = async () => {
+      const taken = await Promise.all(names.map((name) => anna.book.taken(name)));
+      return taken.flat().map(({ holder }) => toHex(holder));
+    };
+    expect(await askMembers(pledging, [device], { names, until })).toBe(1);
+    expect(await promised()).toEqual([device, device]);
+    // Once more is not twice, and the others have theirs.
+    expect(await askMembers(pledging, [device], { names, until })).toBe(1);
+    expect(await promised()).toEqual([device, device]);
+    expect(await relay.holdings()).toMatchObject({ pledgedCount: 2 });
+    const theirs = await chris.goOnline([relay]);
+    await expect.poll(() => rowsOf(chris), patiently).toBe('3 of 3');
+    await askMembers(theirs.pledging, [device], { names: [names[2]!], until });
+    expect(await chris.book.taken(names[2]!)).toHaveLength(1);
+    expect(await relay.holdings()).toMatchObject({ pledgedCount: 3 });
+  });
+
+  test('is had also when another member has announced its name with a wrong size before', async () => {
+    const { anna, chris, relay } = await openFederation();
+    await anna.addRows(ASSET, [rows('Quince')]);
+    await anna.share(SPACE, ASSET, 'metadata');
+    const [seal] = await readProvedSeals(anna.store, [...anna.plain.keys()][0]!);
+    await handOverControl(anna, chris, SPACE);
+    await (await chris.spaces.find(SPACE)).announce([{ name: seal!.name, byteCount: 999 }]);
+    await relay.goOnline([chris, anna]);
+    await chris.goOnline([relay]);
+    await expect.poll(relay.holdings, patiently).toMatchObject({ announcedCount: 1, heldCount: 0 });
+    await anna.goOnline([relay]);
+    await anna.share(SPACE, ASSET, 'data');
+    await expect.poll(relay.holdings, patiently).toMatchObject({ heldCount: 1 });
+    expect(await relay.folder.open(seal!.name)).toBeDefined();
+    await expect.poll(relay.counts, patiently).toEqual({ kept: 1, refused: 1 });
   });
 
   test('goes when the relay is removed from the space', async () => {

@@ -7,6 +7,9 @@ export const TRANSFERS_OPEN_MAX = 16;
 /** Of these, places for the smallest of those whose turn it is not: a person's large asset does not block small ones. */
 export const SMALL_PLACES = 4;
 
+/** What there is to hope for: an answer of some peer (`soon`), or only of peers that owe one for long (`late`). */
+export type AskChance = 'soon' | 'late' | 'never';
+
 export interface ActiveChoice {
   /** In the order of the queue. */
   readonly chosen: readonly Wanted[];
@@ -16,10 +19,13 @@ export interface ActiveChoice {
   readonly overDisk: ReadonlySet<Wanted>;
 }
 
-/** Chooses what is under way and counts its files. */
+/**
+ * Chooses what is under way and counts its files. What only silent peers may have gets the places that are left: they keep back
+ * nothing that others have.
+ */
 export function chooseActive(
   queue: readonly Wanted[],
-  canBeAsked: (wanted: Wanted) => boolean,
+  chanceOf: (wanted: Wanted) => AskChance,
   disk: DiskBudget,
 ): ActiveChoice {
   const abandoned: SealedName[] = [];
@@ -28,11 +34,17 @@ export function chooseActive(
   const chosen = new Map<Wanted, number>();
   let places: Map<SealedName, number> | undefined;
 
-  /** True for a file that may go: nobody waits for it, or what it makes room for comes first and no peer has it. */
+  /**
+   * True for a file that may go: nobody waits for it, or no peer that answers has it and what it makes room for comes first or is
+   * had by one.
+   */
   function isSpare(name: SealedName, wanted: Wanted): boolean {
     places ??= new Map(queue.map((other, place) => [other.name, place]));
     const place = places.get(name);
-    return place === undefined || (place > places.get(wanted.name)! && !canBeAsked(queue[place]!));
+    if (place === undefined) return true;
+    const chance = chanceOf(queue[place]!);
+    if (chance === 'soon') return false;
+    return place > places.get(wanted.name)! || (chance === 'late' && chanceOf(wanted) === 'soon');
   }
 
   function hasPlace(wanted: Wanted): boolean {
@@ -56,10 +68,10 @@ export function chooseActive(
     return true;
   }
 
-  function fill(count: number, first = 0): void {
+  function fill(count: number, first = 0, chance: AskChance = 'soon'): void {
     for (let i = first; i < queue.length && chosen.size < count; i++) {
       const wanted = queue[i]!;
-      if (chosen.has(wanted) || overDisk.has(wanted) || !canBeAsked(wanted)) continue;
+      if (chosen.has(wanted) || overDisk.has(wanted) || chanceOf(wanted) !== chance) continue;
       if (hasPlace(wanted)) chosen.set(wanted, i);
       else overDisk.add(wanted);
     }
@@ -76,6 +88,7 @@ export function chooseActive(
     );
     fill(TRANSFERS_OPEN_MAX);
   }
+  fill(TRANSFERS_OPEN_MAX, 0, 'late');
   const inOrder = [...chosen].sort(([, left], [, right]) => left - right).map(([wanted]) => wanted);
   return { chosen: inOrder, abandoned, overDisk };
 }

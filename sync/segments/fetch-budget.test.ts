@@ -166,7 +166,7 @@ describe('bytes on the disk', () => {
     const [before, after] = [wantedOf('before', 'person', 10), wantedOf('after', 'background', 5)];
     const disk = createDiskBudget(partialFileBytes(before.expectedBytes!) + 10);
     disk.hold(before.name, partialFileBytes(before.expectedBytes!));
-    const has = (wanted: Wanted) => wanted !== before;
+    const has = (wanted: Wanted) => (wanted === before ? 'never' : 'soon');
     const overDisk = new Set([after]);
     expect(chooseActive([before, after], has, disk)).toEqual({ chosen: [], abandoned: [], overDisk });
     // The other way round the file behind goes.
@@ -174,6 +174,15 @@ describe('bytes on the disk', () => {
     after.urgency = 'person';
     const choice = { chosen: [after], abandoned: ['before'], overDisk: new Set() };
     expect(chooseActive([after, before], has, disk)).toEqual(choice);
+  });
+
+  test('go from what only silent peers may have to what another one has', () => {
+    const [silent, after] = [wantedOf('silent', 'person', 10), wantedOf('after', 'background', 5)];
+    const disk = createDiskBudget(partialFileBytes(silent.expectedBytes!) + 10);
+    disk.hold(silent.name, partialFileBytes(silent.expectedBytes!));
+    const chanceOf = (wanted: Wanted) => (wanted === silent ? 'late' : 'soon');
+    const { chosen, abandoned } = chooseActive([silent, after], chanceOf, disk);
+    expect([chosen, abandoned]).toEqual([[after], ['silent']]);
   });
 });
 
@@ -201,10 +210,10 @@ describe('the order', () => {
     const large = Array.from({ length: 40 }, (_, i) => wantedOf(`large ${i}`, 'person', 100, 4000));
     const small = Array.from({ length: 10 }, (_, i) => wantedOf(`small ${i}`, 'background', 1));
     const disk = createDiskBudget(Number.POSITIVE_INFINITY);
-    const { chosen } = chooseActive([...large, ...small], () => true, disk);
+    const { chosen } = chooseActive([...large, ...small], () => 'soon', disk);
     expect(chosen).toEqual([...large.slice(0, TRANSFERS_OPEN_MAX - SMALL_PLACES), ...small.slice(0, SMALL_PLACES)]);
-    expect(chooseActive(large, () => true, disk).chosen).toEqual(large.slice(0, TRANSFERS_OPEN_MAX));
-    expect(chooseActive(small, () => true, disk).chosen).toEqual(small);
+    expect(chooseActive(large, () => 'soon', disk).chosen).toEqual(large.slice(0, TRANSFERS_OPEN_MAX));
+    expect(chooseActive(small, () => 'soon', disk).chosen).toEqual(small);
   });
 
   test('gives a share of the line to small ones while a person waits for a large one', async () => {

@@ -34,6 +34,8 @@ export interface FetchPeer {
   lastHeard: number;
   /** It owes something and says nothing; it is asked for nothing more until it does. */
   isSilent: boolean;
+  /** It has answered something over this line. */
+  hasAnswered: boolean;
   nextRequest: number;
 }
 
@@ -44,6 +46,7 @@ export const createFetchPeer = (id: string, channel: FrameChannel, now: number):
   requestLeaves: REQUEST_LEAVES_FIRST,
   lastHeard: now,
   isSilent: false,
+  hasAnswered: false,
   nextRequest: 0,
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { TRANSFERS_OPEN_MAX } from './choose-active.ts';
 import type { SealedName, SealedSegment } from './sealed-segment.ts';
 import { createTestRequester, settle } from './testing/federation.ts';
 import { isLeaf, sealed, expectSame, sum, copyTo } from './testing/fetch-world.ts';
@@ -53,7 +54,7 @@ describe('several peers', () => {
     const done = fetcher.fetch(source.name).then(() => (isDone = true));
     await settle();
     for (let i = 0; i < 20; i++) await time.pass(1000);
-    expect(fetchCounts['silent silent']).toBeUndefined();
+    expect(fetchCounts['silent silent']).toBe(1);
     connect('other', source.folder);
     await settle(200);
     expect(isDone).toBe(false);
@@ -63,6 +64,37 @@ describe('several peers', () => {
     await expectSame(mine, source.folder, source.name);
     await fetcher.close();
   });
+
+  test.each([false, true])(
+    'a silent one keeps back nothing that another one has; it comes anew: %j',
+    async (reconnects) => {
+      const mine = createMemorySealedFolder();
+      const served = createMemorySealedFolder();
+      const { fetcher, connect, time } = createTestRequester(mine);
+      const fetch = ({ name, byteCount }: SealedSegment) => fetcher.fetch(name, { byteCount });
+      // The smallest come first, and nobody has them.
+      for (let i = 0; i < TRANSFERS_OPEN_MAX; i++) {
+        void fetch(await sealBytes(createMemorySealedFolder(), plainBytes(1000 + i), i)).catch(() => undefined);
+      }
+      const theirs: SealedSegment[] = [];
+      for (let i = 0; i < 4; i++) theirs.push(await sealBytes(served, plainBytes(30_000 + i), 100 + i));
+      const done = Promise.all(theirs.map(fetch));
+      const connectSilent = () => connect('silent', served, { toServer: () => undefined });
+      connectSilent();
+      connect('honest', served);
+      await settle();
+      expect(fetcher.status()).toHaveLength(TRANSFERS_OPEN_MAX + theirs.length);
+      const anew = reconnects ? connectSilent : () => undefined;
+      for (let i = 0; i < 10; i++) {
+        anew();
+        fetcher.askAgain();
+        await time.pass(1000);
+      }
+      await done;
+      for (const { name } of theirs) await expectSame(mine, served, name);
+      await fetcher.close();
+    },
+  );
 
   test('one that trickles holds up no more than the leaf it is sending', async () => {
     const source = await sealed(2100);

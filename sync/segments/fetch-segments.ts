@@ -14,7 +14,7 @@ import {
   shrinkRequests,
 } from './fetch-peer.ts';
 import { type AnswerFrame, decodeAnswer, encodeSegmentFrame } from './frames.ts';
-import { chooseActive } from './choose-active.ts';
+import { type AskChance, chooseActive } from './choose-active.ts';
 import { createDiskBudget, type DiskBudget, partialFileBytes } from './disk-budget.ts';
 import { createHashTree } from './hash-tree.ts';
 import { sealedCorrupt } from './sealed-file.ts';
@@ -24,7 +24,7 @@ import type { FetchDeps, FetchEvent, SegmentFetcher } from './segment-fetcher.ts
 import { startTransfer, type TransferTask, type Verdict } from './transfer.ts';
 import { comesBefore, createWanted, type Wanted, type WantedStatus } from './wanted.ts';
 
-/** Milliseconds after which a peer that owes something and says nothing is passed by where another one could help. */
+/** Milliseconds after which a peer that owes something and says nothing is passed by, and holds no place of another one. */
 export const PEER_SILENCE_MS_MAX = 5000;
 const SILENCE_CHECK_MS = 1000;
 /** With an allowance of nothing there is no moment to wait for. */
@@ -69,15 +69,23 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
   let active: readonly Wanted[] | undefined;
   const opened = new Set<Wanted>();
 
-  const canBeAsked = (wanted: Wanted) => {
-    for (const peer of peers) if (mayAsk(peer, wanted)) return true;
-    return false;
+  /** Peers that owed an answer for too long, or left without any, until they give one: a new line does not make them others. */
+  const doubted = new Set<string>();
+
+  const chanceOf = (wanted: Wanted): AskChance => {
+    let chance: AskChance = 'never';
+    for (const peer of peers) {
+      if (!mayAsk(peer, wanted)) continue;
+      if (!doubted.has(peer.id)) return 'soon';
+      chance = 'late';
+    }
+    return chance;
   };
 
   // Segments
 
   function renewActive(): readonly Wanted[] {
-    const choice = chooseActive(queue, canBeAsked, disk);
+    const choice = chooseActive(queue, chanceOf, disk);
     const { chosen, abandoned } = choice;
     overDisk = choice.overDisk;
     for (const name of abandoned) removePartial(name);
@@ -266,6 +274,7 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
   function drop(peer: FetchPeer): void {
     if (!peers.delete(peer)) return;
     active = undefined;
+    if (!peer.hasAnswered && peer.requests.size > 0) doubted.add(peer.id);
     for (const [number, request] of peer.requests) {
       giveBack(request);
       end(peer, number, request);
@@ -294,6 +303,8 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
         }
         peer.lastHeard = clock.monotonic();
         peer.isSilent = false;
+        peer.hasAnswered = true;
+        if (doubted.delete(peer.id)) active = undefined;
         useBudget(request, bytes.length);
         await take(peer, request, frame);
         pump();
@@ -358,7 +369,7 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
   }
 
   function waitsFor(wanted: Wanted): WantedStatus['waitsFor'] {
-    if (!canBeAsked(wanted)) return 'peer';
+    if (chanceOf(wanted) !== 'soon') return 'peer';
     if (overDisk.has(wanted)) return 'disk';
     if (!wanted.transfer) return 'turn';
     if (bandwidth.available >= LEAF_BYTES) return undefined;
@@ -373,12 +384,13 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
       for (const request of peer.requests.values()) {
         const silentFor = now - Math.max(peer.lastHeard, request.askedAt);
         if (request.isGivenBack || silentFor < PEER_SILENCE_MS_MAX) continue;
-        const isOther = (other: FetchPeer) => other !== peer && !other.isSilent && mayAsk(other, request.wanted);
-        if (![...peers].some(isOther)) continue;
         if (!peer.isSilent) count('silent', peer.id);
         peer.isSilent = true;
         peer.requestLeaves = 1;
-        giveBack(request);
+        doubted.add(peer.id);
+        active = undefined;
+        const isOther = (other: FetchPeer) => other !== peer && !other.isSilent && mayAsk(other, request.wanted);
+        if ([...peers].some(isOther)) giveBack(request);
       }
     }
     pump();
@@ -429,7 +441,7 @@ export function createSegmentFetcher(deps: FetchDeps): SegmentFetcher {
       return undefined;
     },
     askAgain() {
-      for (const wanted of queue) if (!canBeAsked(wanted)) wanted.excluded.clear();
+      for (const wanted of queue) if (chanceOf(wanted) !== 'soon') wanted.excluded.clear();
       active = undefined;
       pump();
     },

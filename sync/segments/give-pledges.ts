@@ -32,8 +32,8 @@ export interface GiveDeps {
   readonly book: PledgeBook;
   /** What this node holds: `createServedSegments`. */
   readonly folder: Pick<SealedFolder, 'open'>;
-  /** Whether this device keeps the segment for that peer; the same answer as for one that is not here. */
-  readonly mayPledge: (peerId: string, name: SealedName) => boolean | Promise<boolean>;
+  /** Whether this device keeps the segment for that peer until a moment; the same answer as for one that is not here. */
+  readonly mayPledge: (peerId: string, name: SealedName, until: number) => boolean | Promise<boolean>;
   /** Counts what proofs read. */
   readonly gate: ServeGate;
   readonly count: (event: GiveEvent, peerId: string) => void;
@@ -84,7 +84,7 @@ export async function givePledges(
     const now = clock.now();
     if (until <= now || until > now + PLEDGE_MS_MAX) return declined('period', 'period');
     try {
-      if (!(await deps.mayPledge(peer.id, name))) return declined('forbidden', 'unavailable');
+      if (!(await deps.mayPledge(peer.id, name, until))) return declined('forbidden', 'unavailable');
       const proof = await book.give(name, peer.publicKey, until, () => prove(name, nonce));
       if (proof === 'leaving') return declined('leaving', 'leaving');
       if (proof === 'unavailable') return declined('missing', 'unavailable');

@@ -67,7 +67,7 @@ export interface WantedStatus {
   /** Bytes of ciphertext; undefined until a peer or the caller told them. */
   readonly byteCount: number | undefined;
   /**
-   * `peer`: no connected peer has it. `turn`: others come first. `disk`: there is no place for its file beside those that
+   * `peer`: no connected peer has it, or none that answers. `turn`: others come first. `disk`: there is no place for its file beside those that
    * are being received. `budget`: as many bytes a second as are allowed came already. Undefined while it is under way.
    */
   readonly waitsFor: 'peer' | 'turn' | 'disk' | 'budget' | undefined;

@@ -95,12 +95,29 @@ describe('what a relay keeps in mind', () => {
     const store = openMemoryStore();
     await take(store, 1, 2);
     const commit = new Commit();
-    await forgetAnnounced(store, commit, SPACE, nameOf(1));
+    await forgetAnnounced(store, commit, SPACE, announced(1));
     await store.write(commit, { sync: false });
     expect(await Array.fromAsync(readAnnounced(store, SPACE))).toEqual([announced(2)]);
     expect(await spacesAnnouncing(store, nameOf(1))).toEqual([]);
     await take(store, 1, 1);
     expect(await spacesAnnouncing(store, nameOf(1))).toEqual([SPACE]);
+  });
+
+  test('is each size that is said of a name, as one of them may be true', async () => {
+    const store = openMemoryStore();
+    const wrong = { ...announced(1), byteCount: 99, author: 'mallory' };
+    const commit = new Commit();
+    await takeAnnounced(store, commit, SPACE, wrong.author, [wrong]);
+    await store.write(commit, { sync: false });
+    expect(await filterUnannounced(store, SPACE, [announced(1)])).toEqual([announced(1)]);
+    await take(store, 1, 1);
+    expect(await filterUnannounced(store, SPACE, [announced(1)])).toEqual([]);
+    expect((await Array.fromAsync(readAnnounced(store, SPACE))).map(({ byteCount }) => byteCount)).toContain(100);
+    expect(await spacesAnnouncing(store, nameOf(1))).toEqual([SPACE]);
+    const forgotten = new Commit();
+    await forgetAnnounced(store, forgotten, SPACE, wrong);
+    await store.write(forgotten, { sync: false });
+    expect(await Array.fromAsync(readAnnounced(store, SPACE))).toEqual([announced(1)]);
   });
 
   test('has its place also where the name was known by reading the space before', async () => {

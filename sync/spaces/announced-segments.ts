@@ -55,23 +55,27 @@ export function mayAnnounce(access: AccessState, { id, header }: SignedOperation
   return member.level === null || includesLevel(member.level, 'write');
 }
 
-/** Those of the segments that are not announced in a space yet, as far as this node knows. */
-export async function filterUnannounced<T extends { readonly name: SealedName }>(
+/**
+ * Those of the segments that are not announced in a space yet, as far as this node knows: a name that somebody has announced with
+ * another size is not.
+ */
+export async function filterUnannounced<T extends AnnouncedSegment>(
   store: KeyValueStore,
   space: Uuid,
   segments: readonly T[],
 ): Promise<T[]> {
-  const known = await store.getMany(segments.map(({ name }) => announcedNameKey(name, space)));
+  const known = await store.getMany(segments.map(({ name, byteCount }) => announcedNameKey(name, space, byteCount)));
   return segments.filter((_, i) => !known[i]);
 }
 
 /** Takes note of what is announced, on a node that knows from elsewhere what it wants of it. */
-export const putAnnounced = (commit: Commit, space: Uuid, { name }: AnnouncedSegment): Commit =>
-  commit.put(announcedNameKey(name, space), new Uint8Array());
+export const putAnnounced = (commit: Commit, space: Uuid, { name, byteCount }: AnnouncedSegment): Commit =>
+  commit.put(announcedNameKey(name, space, byteCount), new Uint8Array());
 
 /**
  * Takes note of what one device announces, on a node that chooses by it what to hold: in as many slots as a device has, one
- * after another. `segments` are fewer than those.
+ * after another. `segments` are fewer than those. Of each name all sizes are kept: who does not know the segment cannot tell
+ * which one is true before it comes.
  */
 export async function takeAnnounced(
   store: KeyValueStore,
@@ -84,16 +88,20 @@ export async function takeAnnounced(
   const countBytes = await store.get(countKey);
   let count = countBytes ? readRecord<number>(countKey, countBytes) : 0;
   // Whatever is known of a name without a slot was learned by reading the space.
-  const known = await store.getMany(segments.map(({ name }) => announcedNameKey(name, space)));
-  const taken = new Set<SealedName>();
+  const keys = segments.map(({ name, byteCount }) => announcedNameKey(name, space, byteCount));
+  const known = await store.getMany(keys);
+  const taken = new Set<string>();
   for (const [i, segment] of segments.entries()) {
-    const { name } = segment;
-    if ((known[i]?.length ?? 0) > 0 || taken.has(name)) continue;
-    taken.add(name);
+    const key = keys[i]!;
+    if ((known[i]?.length ?? 0) > 0 || taken.has(key)) continue;
+    taken.add(key);
     const slot = announcedSlotKey(space, author, count % ANNOUNCED_PER_DEVICE_MAX);
     const before = count < ANNOUNCED_PER_DEVICE_MAX ? undefined : await store.get(slot);
-    if (before) commit.delete(announcedNameKey(readRecord<KnownAnnouncement>(slot, before).name, space));
-    commit.put(slot, canonicalJson(segment)).put(announcedNameKey(name, space), canonicalJson(slot));
+    if (before) {
+      const { name, byteCount } = readRecord<KnownAnnouncement>(slot, before);
+      commit.delete(announcedNameKey(name, space, byteCount));
+    }
+    commit.put(slot, canonicalJson(segment)).put(key, canonicalJson(slot));
     count += 1;
   }
   if (taken.size > 0) commit.put(countKey, canonicalJson(count));
@@ -104,24 +112,26 @@ export async function* readAnnounced(store: KeyValueStore, space: Uuid): AsyncIt
   for await (const [key, bytes] of store.entries(prefixRange(announcedPrefix(space)))) yield readRecord(key, bytes);
 }
 
-/** Forgets a segment that is not what its announcement says; it can be announced once more. */
+/** Forgets an announcement whose segment is not what it says; it can be made once more. */
 export async function forgetAnnounced(
   store: KeyValueStore,
   commit: Commit,
   space: Uuid,
-  name: SealedName,
+  { name, byteCount }: AnnouncedSegment,
 ): Promise<void> {
-  const key = announcedNameKey(name, space);
+  const key = announcedNameKey(name, space, byteCount);
   const slot = await store.get(key);
   if (!slot) return;
   if (slot.length > 0) commit.delete(readRecord<string>(key, slot));
   commit.delete(key);
 }
 
-/** The spaces in which a name is announced. */
+/** The spaces in which a name is announced, with whatever size. */
 export async function spacesAnnouncing(store: KeyValueStore, name: SealedName): Promise<Uuid[]> {
   const prefix = announcedNamePrefix(name);
-  const spaces: Uuid[] = [];
-  for await (const [key] of store.entries(prefixRange(prefix))) spaces.push(key.slice(prefix.length) as Uuid);
-  return spaces;
+  const spaces = new Set<Uuid>();
+  for await (const [key] of store.entries(prefixRange(prefix))) {
+    spaces.add(key.slice(prefix.length, key.lastIndexOf('/')) as Uuid);
+  }
+  return [...spaces];
 }

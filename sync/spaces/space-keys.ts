@@ -22,7 +22,7 @@
  * | `space-lacking/<asset>`                      | empty: its rows may be wanted here and not have come         |
  * | `space-announced/<space>/<author>/<slot>`    | a segment to be held without a key, see `announced-segments.ts` |
  * | `space-announced-count/<space>/<author>`     | how many announcements of a device were put into slots       |
- * | `space-announced-name/<name>/<space>`        | the slot of an announced segment; empty where none is needed |
+ * | `space-announced-name/<name>/<space>/<size>` | the slot of an announced segment; empty where none is needed |
  * | `space-carried/<space>`                      | the last arrival that was looked through for announcements   |
  * | `space-carried-log/<space>/<author>/<log>`   | the same in one data log: the seq of the next operation      |
  */
@@ -63,6 +63,7 @@ export const announcedSlotKey = (space: string, author: string, slot: number): s
   `${announcedPrefix(space)}${author}/${String(slot).padStart(5, '0')}`;
 export const announcedCountKey = (space: string, author: string): string => `space-announced-count/${space}/${author}`;
 export const announcedNamePrefix = (name: string): string => `space-announced-name/${name}/`;
-export const announcedNameKey = (name: string, space: string): string => announcedNamePrefix(name) + space;
+export const announcedNameKey = (name: string, space: string, byteCount: number): string =>
+  `${announcedNamePrefix(name)}${space}/${byteCount}`;
 export const carriedKey = (space: string): string => `space-carried/${space}`;
 export const carriedLogKey = (space: string, logPath: string): string => `space-carried-log/${space}/${logPath}`;

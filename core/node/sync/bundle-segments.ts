@@ -159,7 +159,7 @@ export function createSegmentIntake(deps: BundleSegmentsDeps, space: Uuid, optio
       if (isGranaryError(error, 'SEGMENT_CORRUPT')) return false;
       throw error;
     }
-    await store.write(putProved(new Commit(), segment), { sync: true });
+    await store.write(putProved(new Commit(), segment), { sync: false });
     return true;
   }
 

@@ -41,7 +41,7 @@ import {
   startSegmentExchange,
   startSyncEngine,
 } from '#sync/peers/index.ts';
-import { RELAY_QUOTAS, type Relay, relayOperations, startRelay } from '#sync/relay/index.ts';
+import { createPromiseHeld, RELAY_QUOTAS, type Relay, relayOperations, startRelay } from '#sync/relay/index.ts';
 import { nodeLeafCipher } from '#sync/segments/adapters/node-leaf-cipher.ts';
 import { createNodeSealedFolder } from '#sync/segments/adapters/node-sealed-folder.ts';
 import { createNodeStorePlain } from '#sync/segments/adapters/node-store-plain.ts';
@@ -216,7 +216,9 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   // Most commands never talk to anybody, and the library takes longer to load than they take to run.
   const loadTransport = () => import('#sync/transport/index.ts');
 
+  const promiseHeld = isRelay ? createPromiseHeld({ store, spaces, clock, bytesMax: relayBytes }) : undefined;
   const pledging = (transport: Network['transport']): PledgeDeps => ({
+    promiseHeld,
     store,
     catalog,
     spaces,

@@ -15,16 +15,23 @@ import { openYjsDocument } from '#sync/documents/index.ts';
 import { deviceKeyOf, openLogStore } from '#sync/log/index.ts';
 import { ed25519 } from '#sync/log/testing/fixtures.ts';
 import { createMemoryMarker } from '#sync/log/testing/memory-marker.ts';
-import { createAgreementStore, startSegmentExchange, startSyncEngine } from '#sync/peers/index.ts';
+import {
+  createAgreementStore,
+  handlePledges,
+  type PledgeDeps,
+  startSegmentExchange,
+  startSyncEngine,
+} from '#sync/peers/index.ts';
 import { systemWait } from '#core/platform/index.ts';
-import { createPledgeBook, recordSegment } from '#sync/segments/index.ts';
+import { createPledgeBook, createServedSegments, recordSegment } from '#sync/segments/index.ts';
 import { blake3, cipher, createHasher } from '#sync/segments/testing/fixtures.ts';
 import { createMemorySealedFolder } from '#sync/segments/testing/memory-sealed-folder.ts';
-import { createSpaces, type OpenSpace } from '#sync/spaces/index.ts';
+import { createSpaces, type OpenSpace, readProved } from '#sync/spaces/index.ts';
 import { createMemoryNetwork } from '#sync/transport/index.ts';
 import { realClock as clock, realRandom as random } from '#sync/transport/testing/fixtures.ts';
 import { describeRelay, type DescribeRelayDeps } from '../describe-relay.ts';
 import { startRelay } from '../keep-segments.ts';
+import { createPromiseHeld } from '../promise-held.ts';
 
 export const newNetwork = () => createMemoryNetwork({ blake3, clock, random, wait: systemWait });
 
@@ -116,6 +123,29 @@ export async function openWorldNode(
       await segments.fetchSubscribed();
       await relay?.keep();
     };
+    const pledging: PledgeDeps = {
+      store,
+      catalog,
+      spaces,
+      transport,
+      key,
+      book,
+      blake3,
+      ed25519,
+      clock,
+      random,
+      wait,
+      served: createServedSegments(sealing, async (name) => {
+        const segment = await readProved(store, name);
+        const source = segment && (await openPlain(segment.hash));
+        return source && { source, segment };
+      }),
+      limits: {},
+      count: () => undefined,
+      promiseHeld:
+        relayBytes === undefined ? undefined : createPromiseHeld({ store, spaces, clock, bytesMax: relayBytes }),
+    };
+    handlePledges(pledging);
     const engine = startSyncEngine({
       store,
       transport,
@@ -149,7 +179,7 @@ export async function openWorldNode(
             onKept: engine.announce,
           });
     await agree();
-    return { transport, segments, engine, relay };
+    return { transport, segments, engine, relay, pledging };
   }
   let online: Awaited<ReturnType<typeof connect>> | undefined;
 
