@@ -94,9 +94,12 @@ export function bestFirst(addresses: Iterable<string>): string[] {
   return [...new Set(addresses)].sort((left, right) => rank(left) - rank(right));
 }
 
-/** What others are told: nothing that only this machine can reach, unless there is nothing else. */
-export function toldToOthers(addresses: Iterable<string>): string[] {
-  const sorted = bestFirst(addresses).filter((address) => reachOf(address) !== 'link-local');
-  const reachable = sorted.filter((address) => reachOf(address) !== 'loopback');
-  return reachable.length > 0 ? reachable : sorted;
+/** The addresses that are of use to others: none that only this machine can reach, unless there is nothing else. */
+export function withoutLocal(addresses: readonly string[]): string[] {
+  const usable = addresses.filter((address) => reachOf(address) !== 'link-local');
+  const reachable = usable.filter((address) => reachOf(address) !== 'loopback');
+  return reachable.length > 0 ? reachable : usable;
 }
+
+/** What others are told of the own addresses, best first. */
+export const toldToOthers = (addresses: Iterable<string>): string[] => withoutLocal(bestFirst(addresses));

@@ -12,7 +12,7 @@ import {
 } from '#core/kernel/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
 import type { Blake3 } from '#sync/log/index.ts';
-import { AddressBook } from '../address-book.ts';
+import { AddressBook, type AddressSource, GIVEN, NETWORK } from '../address-book.ts';
 import { ChangeListeners } from '../change-listeners.ts';
 import { type CountedEvent, TransportCounters } from '../counters.ts';
 import {
@@ -30,7 +30,7 @@ import type { MayConnect, OpenOptions, PeerStream, Transport } from '../ports.ts
 import { Redialer } from '../redialer.ts';
 import { RefusedPeers } from '../refused-peers.ts';
 import { peerRefused, peerUnreachable, protocolUnknown } from '../unreachable.ts';
-import { addressOfPeer, bestFirst, isRelayed, networkOf, reachOf, toldToOthers } from './addresses.ts';
+import { addressOfPeer, bestFirst, isRelayed, networkOf, reachOf, toldToOthers, withoutLocal } from './addresses.ts';
 import { createNode } from './create-node.ts';
 import { LineRegister, type StrangerLimits } from './line-register.ts';
 import { listen, type ListenWarning } from './listen.ts';
@@ -142,7 +142,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
           discovery.addEventListener('peer', ({ detail }) => {
             const key = keyOfPeer(detail.id);
             if (!key) return;
-            learn(toHex(key), detail.id, detail.multiaddrs.map(String));
+            learn(detail.id, detail.multiaddrs.map(String), NETWORK);
             listeners.tell('discovered', key);
           })
       : undefined,
@@ -177,15 +177,17 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     if (!key || !redialer.isKept(toHex(key))) return;
     const isHere = reachOf(detail.connection.remoteAddr.toString()) === 'loopback';
     const said = detail.listenAddrs.map(String);
-    learn(toHex(key), detail.peerId, isHere ? said : said.filter((address) => reachOf(address) !== 'loopback'));
+    const reachable = isHere ? said : said.filter((address) => reachOf(address) !== 'loopback');
+    learn(detail.peerId, reachable, toHex(key));
   });
   await listen(carriers, config.listen ?? LISTEN_DEFAULT, (warning) => deps.onListenWarning?.(warning));
   const beating = beat();
 
-  function learn(peer: string, peerId: PeerId, addresses: readonly string[]): void {
+  function learn(peerId: PeerId, addresses: readonly string[], source: AddressSource): void {
+    const peer = toHex(keyOfPeer(peerId)!);
     const valid = addresses.flatMap((address) => addressOfPeer(address, peerId.toString()) ?? []);
     for (let i = valid.length; i < addresses.length; i++) counters.count('address-refused');
-    if (book.add(peer, valid)) redialer.hurry(peer);
+    if (book.add(peer, bestFirst(valid), source)) redialer.hurry(peer);
   }
 
   /** A direct line is as good as it gets; so is a relayed one as long as no direct address is known. A refused peer waits. */
@@ -202,14 +204,16 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     const known = there ? book.get(peer).filter((address) => !isRelayed(address)) : book.get(peer);
     if (known.length === 0) throw peerUnreachable(key, 'no address of it is known');
     counters.count('dial');
-    // The one that worked last, then the others by what they go through.
-    const addresses = [known[0]!, ...bestFirst(known.slice(1))].map((address) => multiaddr(address));
-    const dialing = node.dial(addresses, { signal: AbortSignal.any([stopped.signal, ...(signal ? [signal] : [])]) });
+    const addresses = known.map((address) => multiaddr(address));
+    const dialing = node.dial(addresses, {
+      signal: AbortSignal.any([stopped.signal, ...(signal ? [signal] : [])]),
+    });
     try {
       return await raceAbort(dialing, signal);
     } catch (error) {
       throwIfAborted(signal);
       counters.count('dial-failed');
+      book.failed(peer);
       throw peerUnreachable(key, error instanceof Error ? error.message : String(error), error);
     }
   }
@@ -269,8 +273,8 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     self,
     addresses: () =>
       toldToOthers(carriers.getAddrs().flatMap((address) => addressOfPeer(`${address}`, node.peerId.toString()) ?? [])),
-    addAddresses: (peer, addresses) => learn(toHex(peer), peerOfKey(peer), addresses),
-    knownAddresses: (peer) => toldToOthers(book.get(toHex(peer))),
+    addAddresses: (peer, addresses, teller) => learn(peerOfKey(peer), addresses, teller ? toHex(teller) : GIVEN),
+    knownAddresses: (peer) => withoutLocal(book.get(toHex(peer))),
     open,
     handle(protocol, limits, handler) {
       const taken: Protocol = { limits, handler };
