@@ -85,10 +85,7 @@ async function admit(deps: AdmitDeps, device: Uint8Array, request: JoinRequest):
 }
 
 async function sendControl(logs: LogStore, { store }: OpenSpace, stream: PeerStream): Promise<void> {
-  const control = store
-    .logs('control')
-    .toSorted((left, right) => store.rank(left.author, left.logId) - store.rank(right.author, right.logId));
-  for (const { author, logId } of control) {
+  for (const { author, logId } of store.controlLogs()) {
     for await (const bytes of logs.operationsFrom(author, logId, 0)) await stream.send(bytes);
   }
 }

@@ -10,6 +10,7 @@ import {
   raceAbort,
   throwIfAborted,
   toHex,
+  type Uuid,
 } from '#core/kernel/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
 import type { Blake3 } from '#sync/log/index.ts';
@@ -23,6 +24,13 @@ import { type PeerRecord, readPeer, type SpaceContact, writePeer } from './peer-
 import { createKeptStreams } from './kept-streams.ts';
 import { createSessionGate } from './session-gate.ts';
 import { openSessionStream, type SessionStream } from './session-stream.ts';
+import {
+  askRemoval,
+  createRemovalTeller,
+  REMOVAL_FRAME_BYTES_MAX,
+  REMOVAL_PROTOCOL,
+  REMOVAL_STREAMS_PER_PEER_MAX,
+} from './tell-removal.ts';
 
 export const SYNC_PROTOCOL = '/granary/sync/1';
 
@@ -178,6 +186,18 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     }
   }
 
+  /** A member who does not name a space may know that it goes on without this device. */
+  async function hearOfRemovals(peer: Uint8Array, report: SessionReport, { signal }: AbortOptions): Promise<void> {
+    if (report.end !== 'complete') return;
+    const opened = await spaces.opened();
+    for (const { space, isOffered } of contactsOf(opened, peer, report)) {
+      const named = opened.get(space as Uuid);
+      if (isOffered || !named || named.access.levelNow(transport.self) === null) continue;
+      // Whoever cannot tell is no worse a peer for that.
+      await askRemoval({ transport }, peer, named, { signal }).catch(() => throwIfAborted(signal));
+    }
+  }
+
   async function remember(device: string, change: (peer: PeerRecord) => PeerRecord): Promise<void> {
     await writePeer(store, change(await readPeer(store, device)));
   }
@@ -211,8 +231,13 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   async function begin(stream: SessionStream, options: SyncOptions): Promise<SessionReport> {
     const report = await run('initiator', stream, options);
     if (report.end === 'complete') kept.keep(stream);
-    await deps.afterSession(report);
+    await takeIn(stream.peer, report, options);
     return report;
+  }
+
+  async function takeIn(peer: Uint8Array, report: SessionReport, options: AbortOptions): Promise<void> {
+    await deps.afterSession(report);
+    await hearOfRemovals(peer, report, options);
   }
 
   async function openStream(device: Uint8Array, options: SyncOptions): Promise<SessionStream> {
@@ -241,7 +266,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
       const isMember = spaces.viewsFor(stream.peer).length > 0;
       const report = await run('responder', stream, {});
       // The peer does not wait for what this node makes of it.
-      if (isMember) track(deps.afterSession(report));
+      if (isMember) track(takeIn(stream.peer, report, { signal: stopped.signal }));
       if (report.end !== 'complete') return;
     } while (await raceAbort(stream.hasMore(), stopped.signal));
   }
@@ -341,6 +366,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     ADDRESSES_PROTOCOL,
     { maxFrameBytes: ADDRESSES_FRAME_BYTES_MAX, maxStreamsPerPeer: SESSIONS_PER_PEER_MAX },
     (stream) => answerAddresses(exchange, stream),
+  );
+  transport.handle(
+    REMOVAL_PROTOCOL,
+    { maxFrameBytes: REMOVAL_FRAME_BYTES_MAX, maxStreamsPerPeer: REMOVAL_STREAMS_PER_PEER_MAX },
+    createRemovalTeller({ spaces, clock, count: (event) => count(`removal-${event}`) }),
   );
   transport.handle(
     SYNC_PROTOCOL,

@@ -96,6 +96,7 @@ export async function openMemoryNode(home: MemoryHome, { clock: given, deps = {}
     deviceName: name,
     peerId: async () => name,
     openDocument: openYjsDocument,
+    batchOperations: 7,
     storeEdge,
     edgesTo: (asset) => edgesTo(store, asset),
     afterApply: async () => undefined,
@@ -143,10 +144,10 @@ export async function admit(host: MemoryNode, spaceName: string, guest: MemoryNo
   const space = await host.spaces.find(spaceName);
   await host.spaces.admit(space, guest.admission(level));
   const operations: Uint8Array[] = [];
-  for (const { author, logId } of space.store.logs('control')) {
-    operations.push(...(await Array.fromAsync(space.store.operationsFrom(author, logId, 0))));
+  const { record, genesisId, store } = space;
+  for (const { author, logId } of store.controlLogs()) {
+    operations.push(...(await Array.fromAsync(store.operationsFrom(author, logId, 0))));
   }
-  const { record, genesisId } = space;
   await guest.spaces.join({ space: record.space, genesisId, name: record.name, operations });
 }
 

@@ -123,6 +123,7 @@ export async function openSyncStack(options: StackOptions): Promise<SyncStack> {
     deviceName: name,
     peerId: async () => toHex(key.publicKey),
     openDocument: openYjsDocument,
+    batchOperations: 5,
     storeEdge,
     edgesTo: (asset) => edgesTo(store, asset),
     afterApply: async () => undefined,
