@@ -50,10 +50,10 @@ import {
   createPledgeBook,
   createServedSegments,
   recordSegment,
-  type SealedSegment,
+  type SealedName,
   type StorePlain,
 } from '#sync/segments/index.ts';
-import { createSpaces, readSealOf, spaceOperations, type Spaces } from '#sync/spaces/index.ts';
+import { createSpaces, readProved, spaceOperations, type Spaces } from '#sync/spaces/index.ts';
 import { createFoldThread } from '#sync/spaces/adapters/fold-thread.ts';
 import type { NodeConfig } from '../config.ts';
 import type { Check } from '../diagnose.ts';
@@ -152,9 +152,9 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   };
   /** What this node can serve, prove and put into bundles. */
   const served = createServedSegments(sealing, async (name) => {
-    const seal = await readSealOf(store, name);
-    const source = seal && (await openPlain(seal.segment.hash));
-    return source && { source, segment: seal.segment };
+    const segment = await readProved(store, name);
+    const source = segment && (await openPlain(segment.hash));
+    return source && { source, segment };
   });
   /** A table that is made of an asset's rows can follow only once all of them are here. */
   const followRows = async (asset: CatalogAsset): Promise<void> => {
@@ -286,8 +286,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       clock,
       wait: systemWait,
       logger,
-      afterSession: ({ end }) => {
-        if (end === 'complete') firstContact.end();
+      afterSession: (report) => {
+        firstContact.met(report);
         return agreeAfterSession();
       },
     });
@@ -360,9 +360,9 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     afterImport: agree,
   });
 
-  const removeSegment = async ({ hash, name }: SealedSegment): Promise<void> => {
-    await files.remove(segmentPath(hash));
-    await folder.remove(name);
+  const removeSegment = async (segment: SegmentHash, names: readonly SealedName[]): Promise<void> => {
+    await files.remove(segmentPath(segment));
+    for (const name of names) await folder.remove(name);
   };
   const afterEviction = async (asset: CatalogAsset): Promise<void> => {
     if (asset.storageFormat === 'POSTGRESQL') await deps.removeTable(asset);
@@ -429,6 +429,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     async [Symbol.asyncDispose]() {
       stopListening();
       stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      // A settling may have minutes to go, and what talks to peers waits for it.
+      const settled = spaces.close();
       const open = await network?.catch(() => undefined);
       if (open) {
         await open.engine[Symbol.asyncDispose]();
@@ -438,7 +440,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       }
       await gathering;
       await agreeing;
-      await spaces.idle();
+      await settled;
       await foldThread[Symbol.asyncDispose]();
     },
   };

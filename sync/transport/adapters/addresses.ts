@@ -45,18 +45,19 @@ export const peerIdAtEnd = (address: Multiaddr): string | undefined => {
 
 export const isRelayed = (address: string): boolean => address.includes('/p2p-circuit');
 
-/** The IP address at the other end of a line; undefined when a relay stands between. */
-export function hostOf(address: Multiaddr): string | undefined {
+/** The network at the other end of a line; undefined when a relay stands between. */
+export function networkOf(address: Multiaddr): string | undefined {
   const components = address.getComponents();
   if (components.some(({ code }) => code === CODE_P2P_CIRCUIT)) return undefined;
-  return components.find(({ code }) => code === CODE_IP4 || code === CODE_IP6)?.value;
+  const host = components.find(({ code }) => code === CODE_IP4 || code === CODE_IP6)?.value;
+  return host && networkOfHost(host);
 }
 
 /**
  * What of an IP address tells networks apart: all of IPv4, also in the form of IPv6, and the first 64 bits of IPv6, of which
  * everybody has as many of the rest as they like.
  */
-export function networkOf(host: string): string {
+export function networkOfHost(host: string): string {
   if (isIPv4(host)) return host;
   const bytes = multiaddr(`/ip6/${host.replace(/%.*/, '')}`).bytes.subarray(-16);
   const isIPv4Mapped = toHex(bytes.subarray(0, 12)) === `${'0'.repeat(20)}ffff`;
