@@ -10,3 +10,4 @@ export * from './mutex.ts';
 export * from './operation.ts';
 export * from './progress.ts';
 export * from './random.ts';
+export * from './token-bucket.ts';

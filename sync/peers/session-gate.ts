@@ -1,6 +1,5 @@
-import type { Clock } from '#core/kernel/index.ts';
+import { type Clock, createTokenBucket, type TokenBucket } from '#core/kernel/index.ts';
 import type { SessionReport } from '#sync/reconcile/index.ts';
-import { createTokenBucket, type TokenBucket } from '#sync/segments/index.ts';
 
 /**
  * Sessions that one peer may spoil in a row. One of another version or with a damaged disk spoils some; each costs this

@@ -261,7 +261,10 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     const stream = openSessionStream(deps, opened);
     // The first session begins with the stream, so that who opens one and says nothing is given up as well.
     do {
-      if (!mayBegin(toHex(stream.peer))) return turnAway(stream);
+      if (!mayBegin(toHex(stream.peer))) {
+        stream.abort();
+        return noteUnwanted(stream.peer);
+      }
       // A stranger is told that there is nothing in common; it costs neither a record nor a settling.
       const isMember = spaces.viewsFor(stream.peer).length > 0;
       const report = await run('responder', stream, {});
@@ -277,13 +280,12 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     return isAllowed;
   }
 
-  /** Ends a stream whose session may not begin, and the lines of a peer that goes on bringing such streams. */
-  function turnAway(stream: SessionStream): void {
-    stream.abort();
-    const milliseconds = gate.unwanted(toHex(stream.peer));
+  /** A peer has brought a stream that it may not have now: one that goes on with it loses its lines. */
+  function noteUnwanted(peer: Uint8Array): void {
+    const milliseconds = gate.unwanted(toHex(peer));
     if (milliseconds === undefined) return;
     count('peer-refused');
-    transport.refuse(stream.peer, clock.now() + milliseconds);
+    transport.refuse(peer, clock.now() + milliseconds);
   }
 
   /** Wants a session with a device soon. */
@@ -382,6 +384,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     transport.onChange(({ kind, peer }) => {
       if (kind === 'disconnected') lost(toHex(peer));
       if (kind === 'connected') nudge(toHex(peer));
+      if (kind === 'crowding') noteUnwanted(peer);
     }),
     spaces.onChange(() => {
       transport.keepConnected(new Set(spaces.peers().keys()));

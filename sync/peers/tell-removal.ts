@@ -3,9 +3,15 @@
  * gets the control operations that ended its membership with all that their authors had seen, one a frame, log after log.
  * Nothing later goes to it, and nothing but control operations. They are signed: it believes them, not the member.
  */
-import { type AbortOptions, type Clock, equalBytes, toHex } from '#core/kernel/index.ts';
+import {
+  type AbortOptions,
+  type Clock,
+  createTokenBucket,
+  equalBytes,
+  toHex,
+  type TokenBucket,
+} from '#core/kernel/index.ts';
 import { logPath, OPERATION_BYTES_MAX } from '#sync/log/index.ts';
-import { createTokenBucket, type TokenBucket } from '#sync/segments/index.ts';
 import type { OpenSpace, Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 import { JOIN_BYTES_MAX } from './redeem-ticket.ts';

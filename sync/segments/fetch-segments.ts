@@ -1,4 +1,4 @@
-import { asGranaryError, GranaryError, raceAbort } from '#core/kernel/index.ts';
+import { asGranaryError, createTokenBucket, GranaryError, raceAbort } from '#core/kernel/index.ts';
 import {
   byUse,
   createFetchPeer,
@@ -21,7 +21,6 @@ import { sealedCorrupt } from './sealed-file.ts';
 import { LEAF_BYTES } from './sealed-layout.ts';
 import type { SealedName } from './sealed-segment.ts';
 import type { FetchDeps, FetchEvent, SegmentFetcher } from './segment-fetcher.ts';
-import { createTokenBucket } from './token-bucket.ts';
 import { startTransfer, type TransferTask, type Verdict } from './transfer.ts';
 import { comesBefore, createWanted, type Wanted, type WantedStatus } from './wanted.ts';
 

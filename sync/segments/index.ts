@@ -36,7 +36,6 @@ export {
 } from './sealed-segment.ts';
 export * from './sealed-source.ts';
 export type * from './segment-fetcher.ts';
-export { createTokenBucket, type TokenBucket } from './token-bucket.ts';
 export { createServeGate, type ServeGate, type ServeLimits } from './serve-gate.ts';
 export { type ServeDeps, type ServeEvent, serveSegments } from './serve-segments.ts';
 export { createServedSegments, type FindPlain } from './served-segments.ts';

@@ -1,7 +1,12 @@
-import { type AbortOptions, type Clock, throwIfAborted } from '#core/kernel/index.ts';
+import {
+  type AbortOptions,
+  type Clock,
+  createTokenBucket,
+  throwIfAborted,
+  type TokenBucket,
+} from '#core/kernel/index.ts';
 import type { Wait } from '#core/kernel/index.ts';
 import { LEAF_BYTES } from './sealed-layout.ts';
-import { createTokenBucket, type TokenBucket } from './token-bucket.ts';
 
 /**
  * What every request costs of the allowance beside its answer: asking for what is not there must not be free, as each

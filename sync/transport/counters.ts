@@ -17,6 +17,7 @@ export type CountedEvent =
   | 'stream-opened'
   | 'stream-taken'
   | 'stream-refused-limit'
+  | 'stream-refused-rate'
   | 'stream-reset'
   | 'stream-idle'
   | 'stream-half-open'

@@ -45,6 +45,15 @@ export const RELAY_STRANGER_LINES_PER_NETWORK_MAX = 64;
 /** Streams that one line may have open, over all protocols. */
 export const STREAMS_PER_LINE_MAX = 128;
 
+/**
+ * Streams that one peer may bring in a second, over all protocols: an honest one keeps those that it uses, and each costs
+ * about a millisecond, whatever comes of it.
+ */
+export const STREAMS_PER_SECOND_MAX = 20;
+
+/** Streams that one peer may bring at once, when it was quiet before. */
+export const STREAMS_BURST_MAX = 200;
+
 /** Lines that are being built up by others at the same time; what is above it was sent by no honest device. */
 export const PENDING_INBOUND_MAX = 32;
 

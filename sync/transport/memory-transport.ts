@@ -28,6 +28,7 @@ import type { MayConnect, OpenOptions, PeerStream, ProtocolLimits, Transport } f
 import { Redialer } from './redialer.ts';
 import { RefusedPeers } from './refused-peers.ts';
 import { streamBinding } from './stream-binding.ts';
+import { StreamAllowances } from './stream-allowances.ts';
 import { peerRefused, peerUnreachable, protocolUnknown } from './unreachable.ts';
 
 export interface MemoryNetworkDeps {
@@ -81,6 +82,7 @@ interface Member {
   readonly addresses: Map<string, Set<string>>;
   readonly redialer: Redialer;
   readonly refused: RefusedPeers;
+  readonly allowances: StreamAllowances;
 }
 
 const addressOf = (key: string): string => `/memory/${key}`;
@@ -216,9 +218,10 @@ export function createMemoryNetwork(deps: MemoryNetworkDeps): MemoryNetwork {
       },
     );
     member.counters.count('stream-opened');
-    if (isOver) {
-      other.counters.count('stream-refused-limit');
+    if (isOver || !other.allowances.takes(own)) {
+      other.counters.count(isOver ? 'stream-refused-limit' : 'stream-refused-rate');
       far.abort();
+      other.listeners.tell('crowding', member.self);
       return near;
     }
     other.counters.count('stream-taken');
@@ -264,6 +267,7 @@ export function createMemoryNetwork(deps: MemoryNetworkDeps): MemoryNetwork {
       const member: Member = {
         self,
         refused,
+        allowances: new StreamAllowances(clock),
         options,
         counters: new TransportCounters(),
         listeners: new ChangeListeners(),

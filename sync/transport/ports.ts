@@ -55,8 +55,11 @@ export interface ConnectedPeer {
 }
 
 export interface TransportEvent {
-  /** `discovered`: the peer said on the local network that it is there. */
-  readonly kind: 'connected' | 'disconnected' | 'discovered';
+  /**
+   * `discovered`: the peer said on the local network that it is there. `crowding`: it brought a stream that was one too many,
+   * and was refused.
+   */
+  readonly kind: 'connected' | 'disconnected' | 'discovered' | 'crowding';
   readonly peer: Uint8Array;
 }
 

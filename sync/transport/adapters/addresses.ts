@@ -45,18 +45,23 @@ export const peerIdAtEnd = (address: Multiaddr): string | undefined => {
 
 export const isRelayed = (address: string): boolean => address.includes('/p2p-circuit');
 
-/**
- * The network at the other end of a line, as far as one can be told from another: an IPv4 address, or the first 64 bits of
- * an IPv6 address, of which everybody has as many as they like. Undefined when a relay stands between.
- */
+/** The network at the other end of a line; undefined when a relay stands between. */
 export function networkOf(address: Multiaddr): string | undefined {
   const components = address.getComponents();
   if (components.some(({ code }) => code === CODE_P2P_CIRCUIT)) return undefined;
-  const host = components.find(({ code }) => code === CODE_IP4 || code === CODE_IP6);
-  // IPv4 addresses also come in the form of IPv6, all with the same first 64 bits.
-  if (!host?.value || host.code === CODE_IP4 || host.value.startsWith('::ffff:')) return host?.value;
-  const [, ...bytes] = multiaddr(`/ip6/${host.value}`).bytes;
-  return toHex(Uint8Array.from(bytes.slice(0, 8)));
+  const host = components.find(({ code }) => code === CODE_IP4 || code === CODE_IP6)?.value;
+  return host && networkOfHost(host);
+}
+
+/**
+ * What of an IP address tells networks apart: all of IPv4, also in the form of IPv6, and the first 64 bits of IPv6, of which
+ * everybody has as many of the rest as they like.
+ */
+export function networkOfHost(host: string): string {
+  if (isIPv4(host)) return host;
+  const bytes = multiaddr(`/ip6/${host.replace(/%.*/, '')}`).bytes.subarray(-16);
+  const isIPv4Mapped = toHex(bytes.subarray(0, 12)) === `${'0'.repeat(20)}ffff`;
+  return isIPv4Mapped ? bytes.subarray(12).join('.') : toHex(bytes.subarray(0, 8));
 }
 
 export function reachOf(text: string): Reach {

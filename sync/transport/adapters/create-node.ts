@@ -1,3 +1,4 @@
+import { BlockList, type SocketAddress } from 'node:net';
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import { identify, identifyPush } from '@libp2p/identify';
@@ -29,6 +30,8 @@ import { createRelayServer } from './relay-server.ts';
 export interface NodeConfig {
   readonly seed: Uint8Array;
   readonly gater: ConnectionGater;
+  /** Asked for each line that comes, by its IP address, before anything else is done for it. */
+  readonly isHostRefused: (host: string) => boolean;
   readonly lines: ProvedLines;
   readonly networkKey: Uint8Array | undefined;
   readonly isRelay: boolean;
@@ -49,6 +52,20 @@ export interface ToldAddresses {
   confirmObservedAddr(address: Multiaddr, options: { readonly type: 'transport' }): void;
 }
 
+/** What Node asks before it makes anything of a line that comes. */
+class HostGate extends BlockList {
+  readonly #isRefused: (host: string) => boolean;
+
+  constructor(isRefused: (host: string) => boolean) {
+    super();
+    this.#isRefused = isRefused;
+  }
+
+  override check(address: SocketAddress | string): boolean {
+    return this.#isRefused(typeof address === 'string' ? address : address.address);
+  }
+}
+
 /** The form that libp2p asks for. */
 const networkKeyFile = (key: Uint8Array) => toUtf8(`/key/swarm/psk/1.0.0/\n/base16/\n${toHex(key)}`);
 
@@ -61,12 +78,14 @@ export interface StartedNode {
 /** A started node that does not listen yet. */
 export async function createNode(config: NodeConfig): Promise<StartedNode> {
   const { lines, networkKey, onDiscovery } = config;
+  // The types of the library leave out what it hands on to Node.
+  const listenOpts = { noDelay: true, blockList: new HostGate(config.isHostRefused) };
   let inside: Omit<StartedNode, 'node'> | undefined;
   const node = await createLibp2p({
     privateKey: await generateKeyPairFromSeed('Ed25519', config.seed),
     nodeInfo: { name: 'granary', version: '1', userAgent: 'granary' },
     addresses: { listen: [] },
-    transports: [tcp(), circuitRelayTransport()],
+    transports: [tcp({ listenOpts }), circuitRelayTransport()],
     connectionEncrypters: [(components) => lines.watchEncrypter(noise()(components))],
     streamMuxers: [
       () =>

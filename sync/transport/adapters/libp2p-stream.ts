@@ -148,7 +148,11 @@ export class Libp2pStream implements PeerStream {
     if (this.#stream.readStatus !== 'paused') return;
     // Resuming hands over what waits, then opens the window; a pause in between would be forgotten.
     this.#isResuming = true;
-    this.#stream.resume();
+    try {
+      this.#stream.resume();
+    } catch {
+      // The line has broken, so that no window can be opened; what it had brought has been handed over.
+    }
     this.#isResuming = false;
     this.#pauseIfAhead();
   }

@@ -29,8 +29,18 @@ import type { Wait } from '#core/kernel/index.ts';
 import type { MayConnect, OpenOptions, PeerStream, Transport } from '../ports.ts';
 import { Redialer } from '../redialer.ts';
 import { RefusedPeers } from '../refused-peers.ts';
+import { StreamAllowances } from '../stream-allowances.ts';
 import { peerRefused, peerUnreachable, protocolUnknown } from '../unreachable.ts';
-import { addressOfPeer, bestFirst, isRelayed, networkOf, reachOf, toldToOthers, withoutLocal } from './addresses.ts';
+import {
+  addressOfPeer,
+  bestFirst,
+  isRelayed,
+  networkOf,
+  networkOfHost,
+  reachOf,
+  toldToOthers,
+  withoutLocal,
+} from './addresses.ts';
 import { createNode } from './create-node.ts';
 import { LineRegister, type StrangerLimits } from './line-register.ts';
 import { listen, type ListenWarning } from './listen.ts';
@@ -122,7 +132,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     denyDialMultiaddr: () => false,
     denyInboundConnection(line) {
       const network = networkOf(line.remoteAddr);
-      const isDenied = network !== undefined && !(slowed.takes(network) && pending.begin(network, line));
+      const isDenied = network !== undefined && !pending.begin(network, line);
       if (isDenied) counters.count('line-refused-network');
       return isDenied;
     },
@@ -134,6 +144,11 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const { node, carriers, told } = await createNode({
     seed: deps.seed,
     gater,
+    isHostRefused(host) {
+      const isRefused = !slowed.takes(networkOfHost(host));
+      if (isRefused) counters.count('line-refused-network');
+      return isRefused;
+    },
     lines,
     networkKey: config.networkKey,
     isRelay: config.isRelay ?? false,
@@ -150,7 +165,15 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const self = keyOfPeer(node.peerId)!;
   const count = (event: CountedEvent) => counters.count(event);
   const relayClient = await RelayClient.open({ node, carriers, clock, random, count }, relays);
-  const streams = new StreamRegister({ self, blake3, lines, counters, now });
+  const streams = new StreamRegister({
+    self,
+    blake3,
+    lines,
+    counters,
+    allowances: new StreamAllowances(clock),
+    onRefused: (peer) => listeners.tell('crowding', peer),
+    now,
+  });
   const register = new LineRegister({
     node,
     lines,

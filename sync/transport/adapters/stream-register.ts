@@ -3,6 +3,7 @@ import { toHex } from '#core/kernel/index.ts';
 import type { Blake3 } from '#sync/log/index.ts';
 import type { TransportCounters } from '../counters.ts';
 import type { PeerStream, ProtocolLimits } from '../ports.ts';
+import type { StreamAllowances } from '../stream-allowances.ts';
 import { streamBinding } from '../stream-binding.ts';
 import { Libp2pStream } from './libp2p-stream.ts';
 import { keyOfPeer } from './peer-keys.ts';
@@ -13,6 +14,9 @@ export interface StreamRegisterDeps {
   readonly blake3: Blake3;
   readonly lines: ProvedLines;
   readonly counters: TransportCounters;
+  readonly allowances: StreamAllowances;
+  /** A stream of this peer was one too many. */
+  readonly onRefused: (peer: Uint8Array) => void;
   /** Milliseconds, as of `Clock.monotonic`. */
   readonly now: () => number;
 }
@@ -47,12 +51,15 @@ export class StreamRegister {
 
   /** A stream that the other side opened; it is refused when it is one too many. */
   take(stream: Stream, connection: Connection, { limits, handler }: Protocol): void {
-    const { counters } = this.#deps;
-    const peer = toHex(keyOfPeer(connection.remotePeer)!);
+    const { counters, allowances, onRefused } = this.#deps;
+    const key = keyOfPeer(connection.remotePeer)!;
+    const peer = toHex(key);
     const same = this.#all().filter((open) => open.isTaken && open.peer === peer && open.protocol === stream.protocol);
-    if (same.length >= limits.maxStreamsPerPeer) {
-      counters.count('stream-refused-limit');
-      stream.abort(new Error('The peer has too many streams of this protocol.'));
+    const isOver = same.length >= limits.maxStreamsPerPeer;
+    if (isOver || !allowances.takes(peer)) {
+      counters.count(isOver ? 'stream-refused-limit' : 'stream-refused-rate');
+      stream.abort(new Error('The peer brings too many streams.'));
+      onRefused(key);
       return;
     }
     counters.count('stream-taken');

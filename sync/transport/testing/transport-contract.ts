@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { equalBytes, toHex } from '#core/kernel/index.ts';
+import { STREAMS_BURST_MAX } from '../limits.ts';
 import type { MayConnect, PeerStream, Transport, TransportEvent } from '../ports.ts';
 
 export interface TransportWorld {
@@ -217,6 +218,22 @@ export function describeTransport(title: string, open: () => Promise<TransportWo
           return first.done ? undefined : first.value.length;
         }, patiently)
         .toBe(3);
+    });
+
+    test('streams that come too fast are refused, of any protocol, and whose they are is told', async () => {
+      const [left, right] = await pair();
+      right.handle(PROTOCOL, limits, echo);
+      const crowding = nextEvent(right, 'crowding');
+      const refused = () => right.counts().events['stream-refused-rate'] ?? 0;
+      for (let i = 0; i < 5 * STREAMS_BURST_MAX && refused() === 0; i++) {
+        const stream = await left.open(right.self, PROTOCOL);
+        await stream.send(frameOf(1)).catch(() => undefined);
+        await stream.close();
+        await collect(stream);
+      }
+      expect(toHex((await crowding).peer)).toBe(toHex(left.self));
+      expect(refused()).toBe(1);
+      expect(right.counts().events['stream-taken']).toBeGreaterThanOrEqual(STREAMS_BURST_MAX);
     });
 
     test('who cannot be reached is said to be so', async () => {

@@ -1,5 +1,5 @@
-/** An allowance of bytes that fills up with time: what is not used is kept for a second, and not longer. */
-import type { Clock } from '#core/kernel/index.ts';
+/** An allowance that fills up with time, such as one of bytes: what is not used is kept for a second, and not longer. */
+import type { Clock } from './clock.ts';
 
 export interface TokenBucket {
   /** Bytes that may be used now; negative while more was used than there was. */
