@@ -28,13 +28,14 @@ function createLine() {
 }
 
 function createSide(self: number, shared: readonly number[], known: Record<number, string[]>) {
-  const learned = new Map<string, readonly string[]>();
+  const learned = new Map<string, { readonly addresses: readonly string[]; readonly teller: string }>();
   const counts: string[] = [];
   const transport = {
     self: device(self),
     addresses: () => known[self] ?? [],
     knownAddresses: (peer: Uint8Array) => known[peer[0]!] ?? [],
-    addAddresses: (peer: Uint8Array, addresses: readonly string[]) => void learned.set(toHex(peer), addresses),
+    addAddresses: (peer: Uint8Array, addresses: readonly string[], teller: Uint8Array) =>
+      void learned.set(toHex(peer), { addresses, teller: toHex(teller) }),
   };
   const spaces = { membersSharedWith: () => shared.map(device) };
   return { learned, counts, deps: { transport, spaces, count: (event: string) => void counts.push(event) } as never };
@@ -50,8 +51,8 @@ test('two members learn of the others that both share, and of nobody else', asyn
     askAddresses({ ...deps, transport: { ...deps.transport, ...opened } } as never, device(2)),
     answerAddresses(answering.deps, far as never),
   ]);
-  expect([...asking.learned]).toEqual([[toHex(device(2)), ['/a/2']]]);
+  expect([...asking.learned]).toEqual([[toHex(device(2)), { addresses: ['/a/2'], teller: toHex(device(2)) }]]);
   // The answering side shares no space with device 3: it is not told where to dial by a peer.
-  expect([...answering.learned]).toEqual([[toHex(device(1)), ['/a/1']]]);
+  expect([...answering.learned]).toEqual([[toHex(device(1)), { addresses: ['/a/1'], teller: toHex(device(1)) }]]);
   expect(answering.counts).toContain('foreign');
 });

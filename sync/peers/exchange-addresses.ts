@@ -44,7 +44,7 @@ function learnAddresses(
       count('foreign');
       continue;
     }
-    transport.addAddresses(device, addresses);
+    transport.addAddresses(device, addresses, peer);
     count('learned');
   }
 }

@@ -90,8 +90,17 @@ export const ADDRESS_DIAL_MILLISECONDS = 5000;
 /** A dial with all its addresses. */
 export const DIAL_MILLISECONDS = 30_000;
 
-/** Addresses kept of one peer: some networks, two families, some relays. */
+/** Addresses of one peer that a dial may try: some networks, two families, some relays. */
 export const ADDRESSES_PER_PEER_MAX = 16;
+
+/** Addresses of one peer that are kept of what one source says: as many as tickets and members name. */
+export const ADDRESSES_PER_SOURCE_MAX = 8;
+
+/** Addresses kept at which a peer was reached: at home and elsewhere. */
+export const PROVEN_ADDRESSES_MAX = 2;
+
+/** Devices that are believed about the addresses of one peer at a time; who said something new longest ago makes room. */
+export const ADDRESS_TELLERS_MAX = 4;
 
 /** Peers whose addresses are kept; those that the node wants to be connected with stay longest. */
 export const ADDRESS_BOOK_PEERS_MAX = 1000;

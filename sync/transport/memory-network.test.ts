@@ -69,7 +69,7 @@ describe('a network in memory', () => {
     const { left, right } = createWorld({ breaksLine: () => ++frames === 5 });
     const stream = await left.open(right.self, PROTOCOL);
     const sent = [];
-    for (let i = 0; i < 10; i++) sent.push(stream.send(frameOf(i)).then(Boolean, () => false));
+    for (let i = 0; i < 10; i++) sent.push(stream.send(frameOf(1 + i)).then(Boolean, () => false));
     expect((await collect(stream)).length).toBeLessThan(5);
     await Promise.all(sent);
     expect(left.peers()).toEqual([]);

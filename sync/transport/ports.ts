@@ -68,8 +68,11 @@ export interface Transport extends AsyncDisposable {
   readonly self: Uint8Array;
   /** Multiaddrs at which others can reach this device now, best first: local network, internet, relays. */
   addresses(): string[];
-  /** Learns where a peer may be. Malformed addresses and those of other peers are left out. */
-  addAddresses(peer: Uint8Array, addresses: readonly string[]): void;
+  /**
+   * Learns where a peer may be, from a device or, by default, from a ticket or a person. That replaces what the same one said
+   * of the peer before. Malformed addresses and those of other peers are left out.
+   */
+  addAddresses(peer: Uint8Array, addresses: readonly string[], teller?: Uint8Array): void;
   /** Where a peer was said to be or was, best first: what may be told to others who want to meet it. */
   knownAddresses(peer: Uint8Array): readonly string[];
   /**

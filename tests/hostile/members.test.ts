@@ -156,7 +156,8 @@ test('forged authors, logs out of order and replays are refused or known, and ch
   await victim.spaces.settle();
   expect(await countOf(victim, victim.device)).toBe(held);
 
-  // Each log backwards: only what is next in its log is taken.
+  // Each log backwards: only what is next in its log is taken. Its own node would tell it in order meanwhile.
+  await mallory.engine[Symbol.asyncDispose]();
   for (let i = 0; i < 3; i++) await signBody(mallory, () => toUtf8(`number ${i}`));
   const ordered = await openLawlessStore(mallory);
   const backwards: OperationStore = {

@@ -1,7 +1,7 @@
 import { multiaddr } from '@multiformats/multiaddr';
 import { describe, expect, test } from 'vitest';
 import { keyOf } from '../testing/fixtures.ts';
-import { addressOfPeer, bestFirst, hostOf, networkOf, reachOf, toldToOthers } from './addresses.ts';
+import { addressOfPeer, bestFirst, networkOf, networkOfHost, reachOf, toldToOthers } from './addresses.ts';
 import { keyOfPeer, peerOfKey } from './peer-keys.ts';
 
 const id = peerOfKey(keyOf(1)).toString();
@@ -54,18 +54,18 @@ describe('addresses', () => {
   });
 
   test('come from one network when nobody can tell them apart', () => {
-    expect(networkOf('203.0.113.5')).toBe(networkOf('::ffff:203.0.113.5'));
-    expect(networkOf('203.0.113.5')).toBe(networkOf('::ffff:cb00:7105'));
-    expect(networkOf('203.0.113.5')).not.toBe(networkOf('203.0.113.6'));
-    expect(networkOf('2001:db8:1:2::1')).toBe(networkOf('2001:db8:1:2:3:4:5:6'));
-    expect(networkOf('2001:db8:1:2::1')).not.toBe(networkOf('2001:db8:1:3::1'));
-    expect(networkOf('fe80::1%eth0')).toBe(networkOf('fe80::2'));
+    expect(networkOfHost('203.0.113.5')).toBe(networkOfHost('::ffff:203.0.113.5'));
+    expect(networkOfHost('203.0.113.5')).toBe(networkOfHost('::ffff:cb00:7105'));
+    expect(networkOfHost('203.0.113.5')).not.toBe(networkOfHost('203.0.113.6'));
+    expect(networkOfHost('2001:db8:1:2::1')).toBe(networkOfHost('2001:db8:1:2:3:4:5:6'));
+    expect(networkOfHost('2001:db8:1:2::1')).not.toBe(networkOfHost('2001:db8:1:3::1'));
+    expect(networkOfHost('fe80::1%eth0')).toBe(networkOfHost('fe80::2'));
   });
 
-  test('have a host unless a relay stands between', () => {
-    expect(hostOf(multiaddr('/ip4/203.0.113.5/tcp/1'))).toBe('203.0.113.5');
-    expect(hostOf(multiaddr('/ip6/2001:db8::1/tcp/1'))).toBe('2001:db8::1');
-    expect(hostOf(multiaddr(`/ip4/1.2.3.4/tcp/1/p2p/${other}/p2p-circuit/p2p/${id}`))).toBeUndefined();
+  test('lead to a network unless a relay stands between', () => {
+    expect(networkOf(multiaddr('/ip4/203.0.113.5/tcp/1'))).toBe(networkOfHost('203.0.113.5'));
+    expect(networkOf(multiaddr('/ip6/2001:db8::1/tcp/1'))).toBe(networkOfHost('2001:db8::1'));
+    expect(networkOf(multiaddr(`/ip4/1.2.3.4/tcp/1/p2p/${other}/p2p-circuit/p2p/${id}`))).toBeUndefined();
   });
 });
 

@@ -45,28 +45,23 @@ export const peerIdAtEnd = (address: Multiaddr): string | undefined => {
 
 export const isRelayed = (address: string): boolean => address.includes('/p2p-circuit');
 
-/** The IP address at the other end of a line; undefined when a relay stands between. */
-export function hostOf(address: Multiaddr): string | undefined {
+/** The network at the other end of a line; undefined when a relay stands between. */
+export function networkOf(address: Multiaddr): string | undefined {
   const components = address.getComponents();
   if (components.some(({ code }) => code === CODE_P2P_CIRCUIT)) return undefined;
-  return components.find(({ code }) => code === CODE_IP4 || code === CODE_IP6)?.value;
+  const host = components.find(({ code }) => code === CODE_IP4 || code === CODE_IP6)?.value;
+  return host && networkOfHost(host);
 }
 
 /**
  * What of an IP address tells networks apart: all of IPv4, also in the form of IPv6, and the first 64 bits of IPv6, of which
  * everybody has as many of the rest as they like.
  */
-export function networkOf(host: string): string {
+export function networkOfHost(host: string): string {
   if (isIPv4(host)) return host;
   const bytes = multiaddr(`/ip6/${host.replace(/%.*/, '')}`).bytes.subarray(-16);
   const isIPv4Mapped = toHex(bytes.subarray(0, 12)) === `${'0'.repeat(20)}ffff`;
   return isIPv4Mapped ? bytes.subarray(12).join('.') : toHex(bytes.subarray(0, 8));
-}
-
-/** The network at the other end of a line; undefined when a relay stands between. */
-export function networkOfLine(address: Multiaddr): string | undefined {
-  const host = hostOf(address);
-  return host === undefined ? undefined : networkOf(host);
 }
 
 export function reachOf(text: string): Reach {
@@ -104,9 +99,12 @@ export function bestFirst(addresses: Iterable<string>): string[] {
   return [...new Set(addresses)].sort((left, right) => rank(left) - rank(right));
 }
 
-/** What others are told: nothing that only this machine can reach, unless there is nothing else. */
-export function toldToOthers(addresses: Iterable<string>): string[] {
-  const sorted = bestFirst(addresses).filter((address) => reachOf(address) !== 'link-local');
-  const reachable = sorted.filter((address) => reachOf(address) !== 'loopback');
-  return reachable.length > 0 ? reachable : sorted;
+/** The addresses that are of use to others: none that only this machine can reach, unless there is nothing else. */
+export function withoutLocal(addresses: readonly string[]): string[] {
+  const usable = addresses.filter((address) => reachOf(address) !== 'link-local');
+  const reachable = usable.filter((address) => reachOf(address) !== 'loopback');
+  return reachable.length > 0 ? reachable : usable;
 }
+
+/** What others are told of the own addresses, best first. */
+export const toldToOthers = (addresses: Iterable<string>): string[] => withoutLocal(bestFirst(addresses));

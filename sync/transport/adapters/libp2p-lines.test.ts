@@ -122,6 +122,19 @@ describe('addresses of others', () => {
     await echoes(again, right);
   });
 
+  test('are found among the wrong ones that somebody else tells', async () => {
+    const [left, right] = [await start(1), await start(2)];
+    right.handle(PROTOCOL, limits, echo);
+    const wrong = (round: number) =>
+      Array.from({ length: 8 }, (_, i) => `/ip4/127.0.0.1/tcp/${1 + 8 * round + i}/p2p/${peerOfKey(right.self)}`);
+    left.addAddresses(right.self, wrong(0), keyOf(9));
+    left.addAddresses(right.self, right.addresses(), keyOf(8));
+    for (let round = 1; round < 20; round++) left.addAddresses(right.self, wrong(round), keyOf(9));
+    expect(left.knownAddresses(right.self)).toHaveLength(9);
+    expect(left.knownAddresses(right.self)[0]).toBe(right.addresses()[0]);
+    await echoes(left, right);
+  });
+
   test('who was dialled at the address of somebody else is not connected', async () => {
     const [left, right, third] = [await start(1), await start(2), await start(3)];
     const [address] = right.addresses();

@@ -12,7 +12,7 @@ import {
 } from '#core/kernel/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
 import type { Blake3 } from '#sync/log/index.ts';
-import { AddressBook } from '../address-book.ts';
+import { AddressBook, type AddressSource, GIVEN, NETWORK } from '../address-book.ts';
 import { ChangeListeners } from '../change-listeners.ts';
 import { type CountedEvent, TransportCounters } from '../counters.ts';
 import {
@@ -31,7 +31,16 @@ import { Redialer } from '../redialer.ts';
 import { RefusedPeers } from '../refused-peers.ts';
 import { StreamAllowances } from '../stream-allowances.ts';
 import { peerRefused, peerUnreachable, protocolUnknown } from '../unreachable.ts';
-import { addressOfPeer, bestFirst, isRelayed, networkOf, networkOfLine, reachOf, toldToOthers } from './addresses.ts';
+import {
+  addressOfPeer,
+  bestFirst,
+  isRelayed,
+  networkOf,
+  networkOfHost,
+  reachOf,
+  toldToOthers,
+  withoutLocal,
+} from './addresses.ts';
 import { createNode } from './create-node.ts';
 import { LineRegister, type StrangerLimits } from './line-register.ts';
 import { listen, type ListenWarning } from './listen.ts';
@@ -108,7 +117,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const pending = new PendingLines();
   const isDenied = (peerId: PeerId, line?: MultiaddrConnection): boolean => {
     const key = keyOfPeer(peerId);
-    const network = line && networkOfLine(line.remoteAddr);
+    const network = line && networkOf(line.remoteAddr);
     if (line && network !== undefined) pending.end(network, line);
     if (key && refused.until(toHex(key)) !== undefined) {
       if (network !== undefined) slowed.slow(network);
@@ -122,7 +131,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const gater: ConnectionGater = {
     denyDialMultiaddr: () => false,
     denyInboundConnection(line) {
-      const network = networkOfLine(line.remoteAddr);
+      const network = networkOf(line.remoteAddr);
       const isDenied = network !== undefined && !pending.begin(network, line);
       if (isDenied) counters.count('line-refused-network');
       return isDenied;
@@ -136,7 +145,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     seed: deps.seed,
     gater,
     isHostRefused(host) {
-      const isRefused = !slowed.takes(networkOf(host));
+      const isRefused = !slowed.takes(networkOfHost(host));
       if (isRefused) counters.count('line-refused-network');
       return isRefused;
     },
@@ -148,7 +157,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
           discovery.addEventListener('peer', ({ detail }) => {
             const key = keyOfPeer(detail.id);
             if (!key) return;
-            learn(toHex(key), detail.id, detail.multiaddrs.map(String));
+            learn(detail.id, detail.multiaddrs.map(String), NETWORK);
             listeners.tell('discovered', key);
           })
       : undefined,
@@ -173,7 +182,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     isWanted: (peer) => redialer.isKept(peer) || relays.some(({ peerId }) => peerId === peerIdOf(fromHex(peer))),
     strangers: config.isRelay ? STRANGERS_OF_RELAY : STRANGERS,
     onRefused({ remoteAddr }) {
-      const network = networkOfLine(remoteAddr);
+      const network = networkOf(remoteAddr);
       if (network !== undefined) slowed.slow(network);
     },
     onConnected(peer, connection) {
@@ -191,15 +200,17 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     if (!key || !redialer.isKept(toHex(key))) return;
     const isHere = reachOf(detail.connection.remoteAddr.toString()) === 'loopback';
     const said = detail.listenAddrs.map(String);
-    learn(toHex(key), detail.peerId, isHere ? said : said.filter((address) => reachOf(address) !== 'loopback'));
+    const reachable = isHere ? said : said.filter((address) => reachOf(address) !== 'loopback');
+    learn(detail.peerId, reachable, toHex(key));
   });
   await listen(carriers, config.listen ?? LISTEN_DEFAULT, (warning) => deps.onListenWarning?.(warning));
   const beating = beat();
 
-  function learn(peer: string, peerId: PeerId, addresses: readonly string[]): void {
+  function learn(peerId: PeerId, addresses: readonly string[], source: AddressSource): void {
+    const peer = toHex(keyOfPeer(peerId)!);
     const valid = addresses.flatMap((address) => addressOfPeer(address, peerId.toString()) ?? []);
     for (let i = valid.length; i < addresses.length; i++) counters.count('address-refused');
-    if (book.add(peer, valid)) redialer.hurry(peer);
+    if (book.add(peer, bestFirst(valid), source)) redialer.hurry(peer);
   }
 
   /** A direct line is as good as it gets; so is a relayed one as long as no direct address is known. A refused peer waits. */
@@ -216,14 +227,16 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     const known = there ? book.get(peer).filter((address) => !isRelayed(address)) : book.get(peer);
     if (known.length === 0) throw peerUnreachable(key, 'no address of it is known');
     counters.count('dial');
-    // The one that worked last, then the others by what they go through.
-    const addresses = [known[0]!, ...bestFirst(known.slice(1))].map((address) => multiaddr(address));
-    const dialing = node.dial(addresses, { signal: AbortSignal.any([stopped.signal, ...(signal ? [signal] : [])]) });
+    const addresses = known.map((address) => multiaddr(address));
+    const dialing = node.dial(addresses, {
+      signal: AbortSignal.any([stopped.signal, ...(signal ? [signal] : [])]),
+    });
     try {
       return await raceAbort(dialing, signal);
     } catch (error) {
       throwIfAborted(signal);
       counters.count('dial-failed');
+      book.failed(peer);
       throw peerUnreachable(key, error instanceof Error ? error.message : String(error), error);
     }
   }
@@ -283,8 +296,8 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     self,
     addresses: () =>
       toldToOthers(carriers.getAddrs().flatMap((address) => addressOfPeer(`${address}`, node.peerId.toString()) ?? [])),
-    addAddresses: (peer, addresses) => learn(toHex(peer), peerOfKey(peer), addresses),
-    knownAddresses: (peer) => toldToOthers(book.get(toHex(peer))),
+    addAddresses: (peer, addresses, teller) => learn(peerOfKey(peer), addresses, teller ? toHex(teller) : GIVEN),
+    knownAddresses: (peer) => withoutLocal(book.get(toHex(peer))),
     open,
     handle(protocol, limits, handler) {
       const taken: Protocol = { limits, handler };

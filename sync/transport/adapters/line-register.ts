@@ -8,7 +8,7 @@ import {
   SILENCE_MAX_MILLISECONDS,
 } from '../limits.ts';
 import type { ConnectedPeer } from '../ports.ts';
-import { networkOfLine } from './addresses.ts';
+import { networkOf } from './addresses.ts';
 import { keyOfPeer } from './peer-keys.ts';
 import type { ProvedLines } from './proved-lines.ts';
 
@@ -125,8 +125,8 @@ export class LineRegister {
   #isCrowded(connection: Connection): boolean {
     const { lines, linesPerNetwork } = this.#deps.strangers;
     const strangers = this.#strangers();
-    const network = networkOfLine(connection.remoteAddr);
-    const same = strangers.filter((other) => networkOfLine(other.connection.remoteAddr) === network);
+    const network = networkOf(connection.remoteAddr);
+    const same = strangers.filter((other) => networkOf(other.connection.remoteAddr) === network);
     return strangers.length >= lines || same.length >= linesPerNetwork;
   }
 
