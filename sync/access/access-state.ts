@@ -30,8 +30,10 @@ export interface KeyEpoch {
   readonly depth: number;
   /** Devices, in hexadecimal, that the key was sealed to, by the rotation and by shares. */
   readonly recipients: ReadonlySet<string>;
-  /** All who can have the key: its recipients, and those of later keys that hand it on. */
+  /** All who can have the key: its author, its recipients, and those of later keys that hand it on. */
   readonly holders: ReadonlySet<string>;
+  /** Holders who have shown since that they do not have it: it was sealed wrongly to them, by its author. */
+  readonly lacking: ReadonlySet<string>;
   /** The key before and how it is sealed under this one; `sealed` is undefined when it is withheld. */
   readonly previous: { readonly keyId: Uint8Array; readonly sealed: Uint8Array | undefined } | undefined;
   /** The key sealed to this device, as often as somebody did; the check tells which is right. */
@@ -63,8 +65,11 @@ export interface AccessState {
    * is not here yet. It says nothing of revocations that came later: ask `isVoid` as well.
    */
   levelAt(device: Uint8Array, heads: readonly Uint8Array[]): Level | null | undefined;
-  /** True for an operation behind the frontier of a revocation, and for every one of a device without a valid grant. */
-  isVoid(author: Uint8Array, logId: Uint8Array, seq: number): boolean;
+  /**
+   * True for an operation behind the frontier of a revocation, for another than the one that a frontier names at its own
+   * place, and for every one of a device without a valid grant. Without an id, the place alone is asked about.
+   */
+  isVoid(author: Uint8Array, logId: Uint8Array, seq: number, operationId?: Uint8Array): boolean;
   /** The removal of a device that counts, the first of several; undefined for one that was not removed. */
   removalOf(device: Uint8Array): ControlOperation | undefined;
   /**

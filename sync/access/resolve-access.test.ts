@@ -110,6 +110,20 @@ describe('revocations', () => {
     expect(state.heads.map(toHex)).not.toContain(hexOf(late));
   });
 
+  test('another operation in the place that the frontier names does not stay', () => {
+    const given = space.grant(ada, ben, 'manage');
+    const kept = space.grant(ben, cem, 'read', [given]);
+    const other = space.grant(ben, dora, 'read');
+    space.revoke(ada, ben, { ...other, id: new Uint8Array(32) }, [other]);
+    expect(levels()).toMatchObject({ ben: null, cem: 'read', dora: null });
+    expect([kept, other].map(refusalOf)).toEqual([undefined, 'void']);
+    const { isVoid, heads } = space.resolve();
+    expect(isVoid(ben.id, ben.logId, other.seq, other.id)).toBe(true);
+    expect(isVoid(ben.id, ben.logId, other.seq, new Uint8Array(32))).toBe(false);
+    expect(isVoid(ben.id, ben.logId, other.seq)).toBe(false);
+    expect(heads.map(toHex)).not.toContain(hexOf(other));
+  });
+
   test('what rested on a void grant goes with it', () => {
     const given = space.grant(ada, ben, 'manage');
     const bad = space.grant(ben, cem, 'manage', [given]);

@@ -269,7 +269,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
 
   /** Carries out what readers need to have the same key; false when nothing is due, or not by this device. */
   async function healKeys(isDue: (plan: KeyPlan | undefined) => boolean): Promise<boolean> {
-    const plan = planKeys(readAccess(), key.publicKey);
+    const plan = planKeys(readAccess(), key.publicKey, readKeyring());
     const keys = isDue(plan) && plan ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
     if (!keys || toHex(readAccess().hash) === futileAt) return false;
     const [id] = await signControl([keys], plan!.seen);

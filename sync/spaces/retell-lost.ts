@@ -33,6 +33,7 @@ import {
   encodeEdge,
   encodeRemoval,
   encodeVersion,
+  decodeSealed,
   foldAsset,
   LINEAGE_SCHEMA,
   projectAsset,
@@ -227,7 +228,8 @@ async function retellAsset(
   for (const version of lostVersions(is, shallBe)) {
     const base = version.base && (renamed.get(version.base) ?? version.base);
     const parents = version.parents.map((id) => renamed.get(id) ?? id);
-    const sealed = version.added.flatMap(({ id }) => shallBe.segments.get(id) ?? []).map(decodeSealedSegment);
+    const { sealed: own } = whole.versions.get(version.id)!.record;
+    const sealed = Object.values(own).map((text) => decodeSealedSegment(decodeSealed(text)));
     const { schema, kind, createdAt, rowCount, byteCount, sources, added, removed } = version;
     const facts = { parents, base, schema, kind, createdAt, rowCount, byteCount, sources, added, removed };
     const records = encodeVersion({ ...facts, sealed }).map((bytes) => recordOf(VERSION_SCHEMA, bytes));

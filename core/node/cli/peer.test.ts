@@ -26,6 +26,7 @@ const peer: PeerOutput = {
   contacts: [{ space: SPACE, isEqual: true, isOffered: true, missingHere: {}, missingThere: {} }],
   bytesSent: 1_234_567,
   bytesReceived: 890,
+  refusedUntil: null,
   waitsFor: [],
 };
 
