@@ -4,7 +4,7 @@
  * change their rights and remove them; devices are away, come back from backups, and share a key with a clone; one writes
  * although it may not. Then the trouble ends, and what the members have must be the same and right.
  *
- * Nodes 0 and 1 never meet, unless nobody else is left in the end.
+ * Nodes 0 and 1 never meet, unless in the end nobody else is left whom both know.
  */
 import type { AssetId } from '#core/kernel/index.ts';
 import { isGranaryError, type Random } from '#core/kernel/index.ts';
@@ -153,7 +153,12 @@ async function runFederation(
   }
   const present = () => nodes.filter(({ stack }) => stack);
   const { members } = await during(membersOf(present(), SPACE));
-  if (members.every(({ node }) => pairOf(node.device, nodes[0]!.device) === never || node === nodes[0])) {
+  const parted = members.filter(({ node }) => node === nodes[0] || node === nodes[1]);
+  const isBetween = ({ node, stack }: (typeof members)[0]) =>
+    node.device !== nodes[0]!.device &&
+    node.device !== nodes[1]!.device &&
+    parted.every(({ space }) => space.access.levelNow(stack.key.publicKey) !== null);
+  if (!members.some(isBetween)) {
     never = '';
     part();
   }
