@@ -58,7 +58,7 @@ async function wholeAccess(sites: readonly Site[]): Promise<AccessState> {
 }
 
 /** Nodes that are members, whatever they know themselves. */
-async function membersOf(nodes: readonly WholeNode[], spaceName: string) {
+export async function membersOf(nodes: readonly WholeNode[], spaceName: string) {
   const sites = await sitesOf(nodes, spaceName);
   const access = await wholeAccess(sites);
   const members = sites.filter(({ stack }) => access.levelNow(stack.key.publicKey) !== null);
@@ -72,11 +72,14 @@ export async function findDisagreement(
   spaceName: string,
   canMeet: (left: WholeNode, right: WholeNode) => boolean,
 ): Promise<string | undefined> {
-  const { access, members, readers } = await membersOf(nodes, spaceName);
+  const { members, readers } = await membersOf(nodes, spaceName);
   for (const { node, stack, space } of await sitesOf(nodes, spaceName)) {
     const { publicKey } = stack.key;
-    const couldHear = members.some((member) => canMeet(member.node, node)) && access.farewellTo(publicKey).length > 0;
-    if (couldHear && space.access.levelNow(publicKey) !== null) return `${node.name} has not heard of its removal`;
+    const couldTell = (member: Site) =>
+      canMeet(member.node, node) && member.space.access.farewellTo(publicKey).length > 0;
+    if (members.some(couldTell) && space.access.levelNow(publicKey) !== null) {
+      return `${node.name} has not heard of its removal`;
+    }
   }
   const roots = members.map(({ node, space }) => [node.name, toHex(space.view.root)] as const);
   const rootDiffers = differing(roots);
