@@ -1,3 +1,4 @@
+import type { ControlOperation } from './control-operation.ts';
 import type { Level } from './level.ts';
 
 /** A device that was granted a level, also when it was removed later. */
@@ -58,9 +59,10 @@ export interface AccessState {
   readonly members: ReadonlyMap<string, Member>;
   /**
    * Devices that somebody let in who had the right to, whether that counts now or not; the members are among them. What
-   * they sign belongs to the space, and nothing of any other device does. More operations never make it less.
+   * they sign belongs to the space, and nothing of any other device does. More operations never make it less. The numbers
+   * from 0 are an order in which they could have come in: what let one in builds on operations of those before it.
    */
-  readonly admitted: ReadonlySet<string>;
+  readonly admitted: ReadonlyMap<string, number>;
   levelNow(device: Uint8Array): Level | null;
   /**
    * What the device may do as an author who had seen these control operations and what lies before them; undefined when one
@@ -72,6 +74,13 @@ export interface AccessState {
    * place, and for every one of a device without a valid grant. Without an id, the place alone is asked about.
    */
   isVoid(author: Uint8Array, logId: Uint8Array, seq: number, operationId?: Uint8Array): boolean;
+  /** The removal of a device that counts, the first of several; undefined for one that was not removed. */
+  removalOf(device: Uint8Array): ControlOperation | undefined;
+  /**
+   * What a device may still be told that was let in and has no level now: the operations that ended it, and all that their
+   * authors had seen, each after what it builds on. Empty for any other device.
+   */
+  farewellTo(device: Uint8Array): readonly ControlOperation[];
   /**
    * Ids of authorised control operations that no other one builds on yet: the dependencies of the next one, and not more than
    * it can have. Rising.

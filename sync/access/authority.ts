@@ -110,6 +110,12 @@ export class Authority {
     return this.#grants.keys();
   }
 
+  /** The first authorised operation that lets in a device that was let in, valid or not: least depth, then least id. */
+  firstGrantNode(device: string): Node {
+    const nodes = this.#grantsOf(device).map(({ node }) => node);
+    return nodes.reduce((first, node) => (compareNodes(node, first) < 0 ? node : first));
+  }
+
   /** Adds an operation that is authorised at its past. */
   add(node: Node, effect: Effect): void {
     this.#kinds.set(node, effect.kind);
@@ -152,6 +158,22 @@ export class Authority {
   /** The effective revocations of a device. */
   revocationsOf(device: string, moment: Moment): Revocation[] {
     return this.#revocationsOf(device).filter((revocation) => this.isEffective(revocation, moment));
+  }
+
+  /** What left a device without a level: its removals, and whatever made the grants void that it had. */
+  endsOf(device: string, moment: Moment): Set<Node> {
+    const ends = new Set(this.revocationsOf(device, moment).map(({ node }) => node));
+    for (const grant of this.#grantsOf(device)) {
+      for (const support of this.#supportOf(grant.node)) {
+        for (const removal of this.revocationsOf(support.author, moment)) {
+          if (isOutside(removal, support)) ends.add(removal.node);
+        }
+        if (this.#isLeftBehind(support, moment.members)) {
+          for (const carrier of this.#carriersIn(moment.members)) ends.add(carrier);
+        }
+      }
+    }
+    return ends;
   }
 
   /** The revocation that an authorised operation is. */

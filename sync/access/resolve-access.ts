@@ -57,11 +57,13 @@ export function resolveAccess(
   const frontiers = [...members.keys()].flatMap((device) => authority.revocationsOf(device, now));
   return {
     ...state,
-    admitted: order.admitted,
+    admitted: listAdmitted(authority),
     waiting: order.waiting,
     levelNow: (device) => members.get(toHex(device))?.level ?? null,
     levelAt: levelsAt(authority, order),
     isVoid: (author, logId, seq, operationId) => isVoid(toHex(author), toHex(logId), seq, operationId),
+    removalOf: (device) => removalOf(authority, toHex(device), now),
+    farewellTo: (device) => (members.get(toHex(device))?.level ? [] : farewellTo(order, authority, toHex(device), now)),
     hash: hashAccess(deps.blake3, state, frontiers),
   };
 }
@@ -173,6 +175,14 @@ function isWithoutEffect(authority: Authority, node: Node, now: Moment): boolean
   );
 }
 
+function listAdmitted(authority: Authority): Map<string, number> {
+  const firsts = [...authority.devices()].map((device) => ({ device, node: authority.firstGrantNode(device) }));
+  const isBefore = (left: (typeof firsts)[0], right: (typeof firsts)[0]) =>
+    left.node === right.node ? left.device < right.device : compareNodes(left.node, right.node) < 0;
+  const inOrder = firsts.toSorted((left, right) => (isBefore(left, right) ? -1 : 1));
+  return new Map(inOrder.map(({ device }, place) => [device, place]));
+}
+
 function listMembers(authority: Authority, now: Moment): Map<string, Member> {
   const found = [...authority.devices()].flatMap((device) => {
     const standing = authority.standingGrant(device, now);
@@ -203,6 +213,16 @@ function voidPredicate(authority: Authority, members: ReadonlyMap<string, Member
   const revocations = new Map([...members.keys()].map((device) => [device, authority.revocationsOf(device, now)]));
   return (author, logId, seq, operationId) =>
     revocations.get(author)?.some(({ frontier }) => isBehind(frontier, logId, seq, operationId)) ?? true;
+}
+
+function removalOf(authority: Authority, device: string, now: Moment): ControlOperation | undefined {
+  const removals = authority.revocationsOf(device, now).map(({ node }) => node);
+  return removals.toSorted(compareNodes)[0]?.operation;
+}
+
+function farewellTo({ nodes }: CausalOrder, authority: Authority, device: string, now: Moment): ControlOperation[] {
+  const told = membersUpTo([...authority.endsOf(device, now)], nodes.length);
+  return nodes.filter(({ index }) => hasBit(told, index)).map(({ operation }) => operation);
 }
 
 /**

@@ -197,7 +197,7 @@ export async function openSpace(
     isAdmitted: (author) => toHex(author) === record.founder || readAccess().admitted.has(toHex(author)),
     isMember: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
     highestLevel: (author) => readAccess().members.get(toHex(author))?.highestLevel ?? 'manage',
-    rank: (author) => readAccess().members.get(toHex(author))?.seniority ?? UNKNOWN_RANK,
+    rank: (author) => readAccess().admitted.get(toHex(author)) ?? UNKNOWN_RANK,
     onControl(operations) {
       takeControl(operations);
       onControlChange();
@@ -251,6 +251,11 @@ export async function openSpace(
 
   /** `seen` is what the records come after and nobody else may build on. */
   async function signControl(records: readonly ControlRecord[], seen: readonly Uint8Array[] = []): Promise<string[]> {
+    const { controlLogId } = await openOwn();
+    const head = await deps.logs.tip(key.publicKey, controlLogId);
+    // What the log says last waits for what never counts, and so would all that follows.
+    const isStuck = head?.tip && readAccess().waiting.has(toHex(head.tip.operationId));
+    if (isStuck && store.logs('control').some((log) => log.head?.frozenFrom !== undefined)) await renewLogs();
     const dependencies = sortDependencies([...seen, ...readAccess().heads].slice(0, ENVELOPE_DEPENDENCIES_MAX));
     return append(
       'control',
@@ -396,7 +401,7 @@ const listEnded = (store: SpaceStore): string =>
     .sort()
     .join('\n');
 
-/** Of an author who has no grant, and whose logs nobody has. */
+/** Of an author whom nobody let in, and whose logs nobody has. */
 const UNKNOWN_RANK = 2 ** 32 - 1;
 
 const NO_CONTENT = { kind: 'record', bytes: new Uint8Array() } as const;

@@ -14,8 +14,10 @@ import { keyFingerprint } from '#sync/log/index.ts';
 import type { SpaceView } from '#sync/reconcile/index.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
+import { findRemoval } from './find-removal.ts';
 import { createFreshProjections } from './fresh-projections.ts';
 import type { JoinedSpace } from './join-space.ts';
+import { findLackingRows, markLacking } from './lacking-rows.ts';
 import { listForks } from './list-forks.ts';
 import { createKeyTurns } from './key-turns.ts';
 import { findMember, grantLevel, memberOutput, type NewMember, revokeMember } from './members.ts';
@@ -88,10 +90,10 @@ export interface Spaces {
   admit(space: OpenSpace, device: NewMember): Promise<void>;
   /** Takes a space in whose control operations a member has handed over. Errors: see `joinSpace`. */
   join(input: JoinedSpace): Promise<OpenSpace>;
-  /** Applies what came, and tells the spaces what was changed here; calls at the same time are one. */
+  /** Applies what came, and tells the spaces what was changed here; calls at the same time are one. Errors: `CANCELLED`. */
   settle(): Promise<void>;
-  /** Resolves once no settling runs. */
-  idle(): Promise<void>;
+  /** Ends the settling that runs, at its next step, and settles no more; resolves once none runs. */
+  close(): Promise<void>;
   /** What the last settling found. */
   reports(): ReadonlyMap<Uuid, SettleReport>;
   /** Calls the listener when peers may find something new in a space, or its members changed. */
@@ -106,6 +108,11 @@ export interface Spaces {
   subscription(asset: AssetId): Promise<Subscription | undefined>;
   /** A person wants the rows of an asset here from now on, or only what is known about it. */
   subscribe(asset: AssetId, subscription: Subscription): Promise<void>;
+  /**
+   * Assets whose rows are to come to this node by themselves and are not all here, without those that `isKnown` names. Costs
+   * as much as has changed of them.
+   */
+  lackingRows(isKnown: (asset: AssetId) => boolean, options: { readonly signal: AbortSignal }): Promise<AssetId[]>;
 }
 
 /** Opens nothing before it is used. */
@@ -123,37 +130,48 @@ export function createSpaces(given: SpacesDeps): Spaces {
   /** What is shared is not written while it is told. */
   const oneAtATime = createMutex();
   let reports: ReadonlyMap<Uuid, SettleReport> = new Map();
+  const closed = new AbortController();
 
   const { settle, idle } = createSettleLoop(() =>
     oneAtATime(async () => {
-      const outcome = await settleSpaces(deps, await opened(), memory);
+      const outcome = await settleSpaces(deps, await opened(), memory, { signal: closed.signal });
       reports = outcome.reports;
       if (outcome.changed.size > 0) tell();
     }),
   );
 
-  async function summary({ record, access }: OpenSpace): Promise<SpaceSummary> {
-    const shared = await readSharedAssets(store);
-    return {
-      space: record.space,
-      name: record.name,
-      level: access.levelNow(key.publicKey),
-      memberCount: [...access.members.values()].filter(({ level }) => level !== null).length,
-      assetCount: shared.filter(({ space }) => space === record.space).length,
+  async function summaries(spaces: readonly OpenSpace[]): Promise<SpaceSummary[]> {
+    const assetCounts = new Map<Uuid, number>();
+    for (const { space } of await readSharedAssets(store)) assetCounts.set(space, (assetCounts.get(space) ?? 0) + 1);
+    const summarise = async (space: OpenSpace): Promise<SpaceSummary> => ({
+      space: space.record.space,
+      name: space.record.name,
+      level: space.access.levelNow(key.publicKey),
+      removal: await findRemoval(deps, space),
+      memberCount: [...space.access.members.values()].filter(({ level }) => level !== null).length,
+      assetCount: assetCounts.get(space.record.space) ?? 0,
       fault: null,
-    };
+    });
+    return Promise.all(spaces.map(summarise));
   }
+  const summary = async (space: OpenSpace): Promise<SpaceSummary> => (await summaries([space]))[0]!;
 
   async function faultySummary({ record: { space, name }, fault }: FaultySpace): Promise<SpaceSummary> {
     const shared = await readSharedAssets(store);
     const assetCount = shared.filter((asset) => asset.space === space).length;
-    return { space, name, level: null, memberCount: 0, assetCount, fault: fault.message };
+    return { space, name, level: null, removal: null, memberCount: 0, assetCount, fault: fault.message };
   }
 
   async function admit(space: OpenSpace, member: NewMember): Promise<void> {
     await deps.hold.whenReleased();
     await grantLevel(space, member);
     tell();
+  }
+
+  async function subscription(asset: AssetId): Promise<Subscription | undefined> {
+    const shared = await readSharedAsset(store, asset);
+    const replica = shared && (await readReplica(deps, shared.space, asset));
+    return replica && subscriptionOf(store, asset, projectAsset(deps, replica));
   }
 
   const output = (space: OpenSpace, member: Member): MemberOutput => memberOutput(blake3, space, member);
@@ -181,7 +199,7 @@ export function createSpaces(given: SpacesDeps): Spaces {
       return summary(space);
     },
     async listSpaces() {
-      const usable = await Promise.all([...(await opened()).values()].map(summary));
+      const usable = await summaries([...(await opened()).values()]);
       return [...usable, ...(await Promise.all([...registry.faulty.values()].map(faultySummary)))];
     },
     async describeSpace(name) {
@@ -256,7 +274,10 @@ export function createSpaces(given: SpacesDeps): Spaces {
       return space;
     },
     settle,
-    idle,
+    close() {
+      closed.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      return idle();
+    },
     reports: () => reports,
     onChange(listener) {
       listeners.add(listener);
@@ -286,12 +307,12 @@ export function createSpaces(given: SpacesDeps): Spaces {
       }
       return [...members.values()];
     },
-    async subscription(asset) {
-      const shared = await readSharedAsset(store, asset);
-      const replica = shared && (await readReplica(deps, shared.space, asset));
-      return replica && subscriptionOf(store, asset, projectAsset(deps, replica));
-    },
-    subscribe: (asset, subscription) => store.write(putWanted(new Commit(), asset, subscription), { sync: true }),
+    subscription,
+    subscribe: (asset, wanted) =>
+      store.write(markLacking(putWanted(new Commit(), asset, wanted), asset), { sync: true }),
+    // Settling marks assets.
+    lackingRows: (isKnown, { signal }) =>
+      oneAtATime(() => findLackingRows({ store, catalog: deps.catalog, subscription }, isKnown, signal)),
   };
 }
 

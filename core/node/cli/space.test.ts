@@ -10,6 +10,7 @@ const summary: SpaceSummary = {
   space: SPACE,
   name: 'Harvest',
   level: 'manage',
+  removal: null,
   memberCount: 2,
   assetCount: 1,
   fault: null,
@@ -98,12 +99,13 @@ describe('space', () => {
   });
 
   test('list shows spaces, also one this device was removed from', async () => {
-    const spaces = [summary, { ...summary, name: 'Trees', level: null, memberCount: 1000 }];
+    const removal = { ...other, at: '2026-11-23T07:57:00.000Z' };
+    const spaces = [summary, { ...summary, name: 'Trees', level: null, removal, memberCount: 1000 }];
     const { lines } = await runCommand(['space', 'list'], { answers: { listSpaces: { spaces } } });
     expect(lines).toEqual([
       'name     level    members  assets  id',
       `Harvest  manage         2       1  ${SPACE}`,
-      `Trees    removed    1,000       1  ${SPACE}`,
+      `Trees    removed    1,000       1  ${SPACE}  by Field at 2026-11-23T07:57:00.000Z`,
     ]);
     const faulty = {
       ...summary,
@@ -119,6 +121,10 @@ describe('space', () => {
       `Bait     faulty                1  ${SPACE}`,
       'Bait: It is too large. Found a new one.',
     ]);
+    const shown = await runCommand(['space', 'show', 'Trees'], {
+      answers: { describeSpace: { ...description, level: null, removal } },
+    });
+    expect(shown.text).toMatch(/level +removed\nremoved +by Field at 2026-11-23T07:57:00.000Z/);
     const none = await runCommand(['space', 'list'], { answers: { listSpaces: { spaces: [] } } });
     expect(none.text).toContain('granary space create NAME');
   });
