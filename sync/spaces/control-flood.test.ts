@@ -12,7 +12,11 @@ import {
 } from '#sync/log/index.ts';
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import { agree, CONTEXT, type FederationNode, invite, meet, newNode, openNode } from './testing/federation.ts';
-import { MEMBER_CONTROL_LOGS_MAX, MEMBER_CONTROL_OPERATIONS_MAX } from './space-store.ts';
+import {
+  MANAGER_CONTROL_OPERATIONS_MAX,
+  MEMBER_CONTROL_LOGS_MAX,
+  MEMBER_CONTROL_OPERATIONS_MAX,
+} from './space-store.ts';
 
 const stamp = { clock: { wall: 1, counter: 0 }, dependencies: [] };
 
@@ -72,6 +76,17 @@ describe('a member without rights', () => {
     const { spaces } = await meet(ada, bob);
     expect(spaces).toMatchObject([{ equal: false }]);
     expect([...spaces[0]!.missingHere.keys()]).toContain('quota');
+  });
+});
+
+describe('a device that manages', () => {
+  it('is told when others would not take what it signs, before it signs', async () => {
+    const own = ed25519.keyFromSeed(blake3(toUtf8('ada')));
+    const said = await signControlLog('own', MANAGER_CONTROL_OPERATIONS_MAX, own);
+    expect(await stored(ada, said)).toBeLessThan(said.length);
+    await expect(ada.spaces.revokeAccess('team', 'mallory')).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    expect(await ada.spaces.listMembers('team')).toMatchObject([{ name: 'ada' }, { name: 'mallory', level: 'pull' }]);
+    await ada.spaces.settle();
   });
 });
 

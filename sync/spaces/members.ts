@@ -1,6 +1,7 @@
 /** The devices of a space: who they are, how one comes in, and how it goes. */
 import { GranaryError, toHex } from '#core/kernel/index.ts';
 import {
+  CONTROL_OPERATIONS_MAX,
   encodeGrantRecord,
   encodeRevokeRecord,
   type FrontierEntry,
@@ -21,6 +22,7 @@ import {
 } from '#sync/log/index.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { MemberOutput } from './operations.ts';
+import { MANAGER_CONTROL_OPERATIONS_MAX } from './space-store.ts';
 
 /** A device that is let into a space. */
 export interface NewMember {
@@ -69,7 +71,7 @@ export const memberOutput = (
   grantedBy: toHex(grantedBy) === toHex(device) ? null : toHex(grantedBy),
 });
 
-/** Lets a device in, or changes what it may do. Errors: `FORBIDDEN`. */
+/** Lets a device in, or changes what it may do. Errors: `FORBIDDEN`, `LIMIT_EXCEEDED`. */
 export async function grantLevel(space: OpenSpace, { device, level, encryptionKey, name }: NewMember): Promise<void> {
   requireManager(space);
   const known = space.access.members.get(toHex(device));
@@ -88,7 +90,7 @@ export interface RevokeDeps {
   readonly ed25519: Ed25519;
 }
 
-/** Removes a device for good; what it signed and this node has stays. Errors: `FORBIDDEN`. */
+/** Removes a device for good; what it signed and this node has stays. Errors: `FORBIDDEN`, `LIMIT_EXCEEDED`. */
 export async function revokeMember(deps: RevokeDeps, space: OpenSpace, member: Member): Promise<void> {
   requireManager(space);
   const frontier: FrontierEntry[] = [];
@@ -122,11 +124,23 @@ async function lastSigned(
   return last;
 }
 
-function requireManager({ access, record, self }: OpenSpace): void {
-  if (includesLevel(access.members.get(self)?.level, 'manage')) return;
-  throw new GranaryError('FORBIDDEN', `This device does not manage the space ${JSON.stringify(record.name)}.`, {
-    space: record.space,
-  });
+/** A grant or a removal, and the key that comes with it. */
+const OPERATIONS_AT_ONCE = 2;
+
+function requireManager({ access, record, self, store }: OpenSpace): void {
+  const name = JSON.stringify(record.name);
+  const own = access.members.get(self);
+  if (!own || !includesLevel(own.level, 'manage')) {
+    throw new GranaryError('FORBIDDEN', `This device does not manage the space ${name}.`, { space: record.space });
+  }
+  // Others would not take what is said beyond, and the person would believe that it is done.
+  if (store.hasControlRoom(own.device, OPERATIONS_AT_ONCE)) return;
+  throw new GranaryError(
+    'LIMIT_EXCEEDED',
+    `In the space ${name}, others take no more control operations of this device (${MANAGER_CONTROL_OPERATIONS_MAX}), ` +
+      `or the space has all that it can have (${CONTROL_OPERATIONS_MAX}). Have another device manage it, or found a new one.`,
+    { space: record.space, limit: MANAGER_CONTROL_OPERATIONS_MAX },
+  );
 }
 
 const removedForGood = ({ record }: OpenSpace, { name }: Member) =>

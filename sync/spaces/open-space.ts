@@ -294,7 +294,7 @@ export async function openSpace(
   async function healKeys(isDue: (plan: KeyPlan | undefined) => boolean): Promise<boolean> {
     const plan = planKeys(readAccess(), key.publicKey, readKeyring());
     const keys = isDue(plan) && plan ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
-    if (!keys || toHex(readAccess().hash) === futileAt) return false;
+    if (!keys || toHex(readAccess().hash) === futileAt || !store.hasControlRoom(key.publicKey, 1)) return false;
     const [id] = await signControl([keys], plan!.seen);
     // What this device has seen of removals gives it no right that counts: signing again would change nothing.
     if (readAccess().refused.has(id!)) futileAt = toHex(readAccess().hash);

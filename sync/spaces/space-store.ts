@@ -150,6 +150,8 @@ export interface SpaceStore extends OperationStore {
   controlOperations(): AsyncIterable<SignedOperation>;
   /** The control logs in an order in which another node can take them in. */
   controlLogs(): SpaceLog[];
+  /** Whether so many more control operations of a device are within its quota, here and on nodes with the same operations. */
+  hasControlRoom(author: Uint8Array, operationCount: number): boolean;
   /** The logs of the space, as far as they were followed; those of one kind when it is named. */
   logs(kind?: LogKind): SpaceLog[];
 }
@@ -390,6 +392,11 @@ export async function openSpaceStore(
     arrivalsAfter: (after) => index.arrivalsAfter(after),
     append: (operations) => serially(() => append(operations)),
     controlOperations,
+    hasControlRoom(author, operationCount) {
+      const more = useOf('control', 0, 0, operationCount);
+      const device = addUse(index.useOf(author), more);
+      return !isOverControl(controlQuota(highestLevel(author)), device, addUse(index.use, more), more);
+    },
     controlLogs: () =>
       [...index.all()]
         .filter(({ kind, author }) => kind === 'control' && isAdmitted(author))
