@@ -26,6 +26,7 @@ import {
   registeredLog,
   type SignedOperation,
   splitOperation,
+  splitStored,
 } from '#sync/log/index.ts';
 
 /** Arrivals that may be looked at again after a restart, instead of a write for each. */
@@ -166,7 +167,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
   /** The control log that begins with this log's first operation, when it is one of this space. */
   async function findControlLog({ author, logId }: LogName): Promise<HeldLog | undefined> {
     for await (const bytes of logs.operationsFrom(author, logId, 0)) {
-      return controlLogOf(blake3, space, splitOperation({ blake3 }, bytes)) && hold({ author, logId }, 'control');
+      return controlLogOf(blake3, space, splitStored({ blake3 }, bytes)) && hold({ author, logId }, 'control');
     }
     return undefined;
   }
