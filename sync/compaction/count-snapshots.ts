@@ -1,11 +1,11 @@
 import { toHex } from '#core/kernel/index.ts';
 import { type AccessState, type ControlOperation, includesLevel } from '#sync/access/index.ts';
 import { orInvalid } from '#sync/log/index.ts';
-import { ACKNOWLEDGE_SCHEMA, decodeAcknowledgeRecord } from './acknowledge-record.ts';
+import { ACKNOWLEDGE_SCHEMA, type AcknowledgeRecord, decodeAcknowledgeRecord } from './acknowledge-record.ts';
 
 /**
  * Devices that must have come to the same state before bodies may go: a device that lies needs two more that lie with it.
- * In smaller spaces all who can read; where only one can, nothing goes.
+ * Where two can read, both; where only one can, nothing goes.
  */
 export const SNAPSHOT_ACKNOWLEDGEMENTS = 3;
 
@@ -13,30 +13,59 @@ export const SNAPSHOT_ACKNOWLEDGEMENTS = 3;
 export const acknowledgementsNeeded = (readerCount: number): number =>
   readerCount < 2 ? Infinity : Math.min(SNAPSHOT_ACKNOWLEDGEMENTS, readerCount);
 
+/** Devices that can read, at the moment of an operation, or now. */
+export function countReaders(access: AccessState, operationId?: Uint8Array): number {
+  const levels = [...access.members.values()].map(({ device, level }) =>
+    operationId ? access.levelAt(device, [operationId]) : level,
+  );
+  return levels.filter((level) => includesLevel(level, 'read')).length;
+}
+
+/** What some devices say of one snapshot in the same words. */
+export interface SnapshotWord {
+  /** Id of the snapshot, in hexadecimal digits. */
+  readonly snapshot: string;
+  readonly record: AcknowledgeRecord;
+  /** By device, in hexadecimal digits, how many acknowledgements it saw to be needed; of several times the least. */
+  readonly devices: ReadonlyMap<string, number>;
+}
+
 /**
- * The state hashes, by snapshot, in hexadecimal digits, of the snapshots that count. An acknowledgement counts when its device
- * could read at its own moment and no revocation voids it; each device counts once. It depends on the operations alone,
- * not on their order.
+ * What the acknowledgements say. One is taken when its device could read at its own moment and no revocation voids it; each
+ * device counts once. It depends on the operations alone, not on their order.
  */
-export function countSnapshots(
+export function readAcknowledgements(
   access: AccessState,
   operations: Iterable<ControlOperation>,
-): ReadonlyMap<string, string> {
-  const devices = new Map<string, Set<string>>();
+): readonly SnapshotWord[] {
+  const words = new Map<string, SnapshotWord & { readonly devices: Map<string, number> }>();
   for (const { id, author, logId, seq, schema, content } of operations) {
     if (schema !== ACKNOWLEDGE_SCHEMA) continue;
     const record = orInvalid(() => decodeAcknowledgeRecord(content));
     if (!record || access.isVoid(author, logId, seq) || !includesLevel(access.levelAt(author, [id]), 'read')) continue;
-    const key = `${toHex(record.snapshotId)}/${toHex(record.stateHash)}`;
-    devices.set(key, (devices.get(key) ?? new Set()).add(toHex(author)));
+    const key = toHex(content);
+    const word = words.get(key) ?? { snapshot: toHex(record.snapshot.operationId), record, devices: new Map() };
+    words.set(key, word);
+    const device = toHex(author);
+    const needed = acknowledgementsNeeded(countReaders(access, id));
+    word.devices.set(device, Math.min(needed, word.devices.get(device) ?? Infinity));
   }
-  const readers = [...access.members.values()].filter(({ level }) => includesLevel(level, 'read')).length;
-  const needed = acknowledgementsNeeded(readers);
-  const counted = new Map<string, string>();
-  // Should there be two states of one snapshot with enough devices behind them, all nodes take the lesser hash.
-  for (const key of [...devices.keys()].sort().reverse()) {
-    const [snapshot = '', state = ''] = key.split('/');
-    if (devices.get(key)!.size >= needed) counted.set(snapshot, state);
+  return [...words.keys()].sort().map((key) => words.get(key)!);
+}
+
+/**
+ * True when there are enough devices, as each of them saw it at its own moment: a snapshot of two devices counts on when a
+ * third one joins them, and nobody can make it so by going back behind the grant of the third, which its own log holds.
+ */
+const isEnough = ({ devices }: SnapshotWord): boolean =>
+  [...devices.values()].sort((left, right) => left - right).some((needed, i) => needed <= i + 1);
+
+/** What is acknowledged by enough devices, by the id of the snapshot in hexadecimal digits. */
+export function countSnapshots(words: readonly SnapshotWord[]): ReadonlyMap<string, AcknowledgeRecord> {
+  const counted = new Map<string, AcknowledgeRecord>();
+  // Should enough devices say two things of one snapshot, all nodes take the lesser.
+  for (const word of words) {
+    if (!counted.has(word.snapshot) && isEnough(word)) counted.set(word.snapshot, word.record);
   }
   return counted;
 }
