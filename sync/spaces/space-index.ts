@@ -71,6 +71,8 @@ export interface SpaceIndex {
   follow(onChanges: (changes: IndexChanges) => Promise<void> | void): Promise<void>;
   /** Changes of the space's logs after this arrival. */
   arrivalsAfter(after: number): AsyncIterable<Pick<Arrival, 'author' | 'logId' | 'seq'>>;
+  /** Bodies of a log were dropped: it takes less room, and nothing else of it changed. */
+  reread(name: LogName): Promise<void>;
   /** Takes a log in of which nothing can count, because it forks at its first operation. */
   holdForked(name: LogName): Promise<void>;
 }
@@ -261,6 +263,11 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     setHead(log, await logs.tip(name.author, name.logId));
   }
 
+  async function reread({ author, logId }: LogName): Promise<void> {
+    const log = held.get(logPath(author, logId));
+    if (log) setHead(log, await logs.tip(author, logId));
+  }
+
   await load();
   await follow(() => undefined);
   return {
@@ -273,6 +280,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     useOf: (author) => devices.get(toHex(author)) ?? { logCount: 0, byteCount: 0 },
     follow,
     arrivalsAfter,
+    reread,
     holdForked,
   };
 }
