@@ -52,6 +52,7 @@ import {
 } from '#sync/log/index.ts';
 import { openSpaceView, type SpaceView } from '#sync/reconcile/index.ts';
 import { type AnnouncedSegment, encodeAnnouncements, SEGMENTS_SCHEMA } from '#sync/segments/index.ts';
+import { type Acknowledged, readAcknowledged } from './acknowledged.ts';
 import { readAppliedLog } from './applied-log.ts';
 import { logPathOf, toControlOperation } from './control-operation.ts';
 import { type Keyring, openKeyring } from './keyring.ts';
@@ -107,6 +108,7 @@ export interface OpenSpace {
   /** As far as the control operations that are here tell. */
   readonly access: AccessState;
   readonly keyring: Keyring;
+  readonly acknowledged: Acknowledged;
   /** Opens the sealed body of an operation at its place. */
   open(place: OperationPlace, body: Uint8Array): Uint8Array | { readonly locked: string } | undefined;
   /**
@@ -144,6 +146,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   let access: AccessState | undefined;
   /** What could be opened, and of which state of the members. */
   let keyring: { readonly access: AccessState; readonly keys: Keyring } | undefined;
+  let acknowledged: { readonly access: AccessState; readonly snapshots: Acknowledged } | undefined;
   let own: SpaceLogs | undefined;
   let declared: readonly string[] | undefined;
   /** The state of access after keys were signed without effect; until it changes, none are. */
@@ -157,6 +160,13 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     const keys = openKeyring(deps, deps.agreementKey, key.publicKey, now, keyring?.keys);
     keyring = { access: now, keys };
     return keys;
+  };
+
+  const readSnapshots = (): Acknowledged => {
+    const now = readAccess();
+    if (acknowledged?.access !== now)
+      acknowledged = { access: now, snapshots: readAcknowledged(now, control.values()) };
+    return acknowledged.snapshots;
   };
 
   const takeControl = (operation: SignedOperation): void => {
@@ -174,6 +184,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     incarnation: deps.incarnation.id,
     ...(deps.quotas ? { quotas: deps.quotas } : {}),
     isKnownDevice: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
+    isCovered: (log, seq) => readSnapshots().covers(log, seq),
     rank: (author) => readAccess().members.get(toHex(author))?.seniority ?? UNKNOWN_RANK,
     onControl(operations) {
       operations.forEach(takeControl);
@@ -338,6 +349,9 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     },
     get keyring() {
       return readKeyring();
+    },
+    get acknowledged() {
+      return readSnapshots();
     },
     open(place, bytes) {
       const body = readSealedBody(bytes);

@@ -6,16 +6,30 @@
 import { type AbortOptions, canonicalJson, readRecord, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import type { AccessState } from '#sync/access/index.ts';
+import { type Coverage, createCoverage } from '#sync/compaction/index.ts';
 import { type AssetOperation, type DocumentDeps, foldAsset } from '#sync/documents/index.ts';
 import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
 import { type KnownAnnouncement, putAnnounced } from './announced-segments.ts';
+import { GrowthBatch } from './asset-growth.ts';
 import { type AppliedLog, putAppliedLog, readAppliedLogs } from './applied-log.ts';
+import { COMPACTION_RULES, type CompactionRules } from './compaction-rules.ts';
 import { logPathOf } from './control-operation.ts';
+import { followSnapshots } from './follow-snapshots.ts';
+import { readFollowed } from './followed-snapshots.ts';
 import type { OpenSpace } from './open-space.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import { markRefolds, refoldAssets } from './refold-assets.ts';
 import { putReplica, readReplicas } from './replicas.ts';
-import { appliedPrefix, refoldKey, refoldPrefix, refusedKey, replicaPrefix } from './space-keys.ts';
+import {
+  appliedPrefix,
+  basePrefix,
+  duePrefix,
+  growthPrefix,
+  refoldKey,
+  refoldPrefix,
+  refusedKey,
+  replicaPrefix,
+} from './space-keys.ts';
 
 /** Operations that are folded and stored together: so many replicas are read and written at once. */
 const BATCH_OPERATIONS = 10_000;
@@ -30,6 +44,8 @@ export interface ProjectDeps extends DocumentDeps {
   readonly logs: LogStore;
   /** Lets others run between two pieces of work. */
   readonly breathe: () => Promise<void>;
+  /** When spaces are compacted; `COMPACTION_RULES` when absent. */
+  readonly compaction?: CompactionRules;
 }
 
 export interface ProjectionReport {
@@ -75,6 +91,7 @@ export async function projectOperations(
 ): Promise<ProjectionReport> {
   const report: ProjectionReport = { appliedCount: 0, waiting: new Map(), isRebuilt: false };
   const { access } = space;
+  await followSnapshots(deps, space);
   const context = { ...deps, space, access, report, batch: openBatch() };
   for (const log of await openLogs(deps, space, report, options.only ? [options.only] : space.store.logs('data'))) {
     await findJudgedAnew(context, log);
@@ -88,8 +105,13 @@ export async function projectOperations(
 /** Removes what the operations of a space amount to, so that the next projection starts from the beginning. */
 export async function forgetProjection(store: KeyValueStore, space: Uuid): Promise<void> {
   const commit = new Commit().delete(refusedKey(space));
-  for (const prefix of [appliedPrefix(space), replicaPrefix(space), refoldPrefix(space)]) {
+  const prefixes = [appliedPrefix, replicaPrefix, refoldPrefix, growthPrefix, duePrefix].map((of) => of(space));
+  for (const prefix of prefixes) {
     for await (const [key] of store.entries(prefixRange(prefix))) commit.delete(key);
+  }
+  // What snapshots hold may stand in no operation any more.
+  for await (const [key] of store.entries(prefixRange(basePrefix(space)))) {
+    commit.put(refoldKey(space, key.slice(basePrefix(space).length)), new Uint8Array());
   }
   await store.write(commit, { sync: true });
 }
@@ -167,12 +189,17 @@ async function projectLog(context: Context, log: ProjectedLog, { signal }: Abort
   const note = () => {
     if (voidFrom === next) voidFrom += 1;
   };
+  let isFollowed: Coverage | undefined;
   const save = () => batch.applied.set(path, { next, heads: reader.heads, voidFrom });
   for await (const bytes of logs.operationsFrom(name.author, name.logId, applied.next, { signal })) {
     if (next >= verifiedCount) break;
     const read = reader.read(bytes);
     if (read.kind === 'waits') {
       addTo(report.waiting, read.for, verifiedCount - next);
+      break;
+    }
+    if (read.kind === 'pruned' && !(isFollowed ??= await readCoverage(context))(name, next)) {
+      addTo(report.waiting, 'snapshot', verifiedCount - next);
       break;
     }
     if (!access.isVoid(name.author, name.logId, next)) note();
@@ -187,12 +214,17 @@ async function projectLog(context: Context, log: ProjectedLog, { signal }: Abort
   }
 }
 
+/** Where bodies may be missing, as the states that stand for them are here. */
+const readCoverage = async ({ store, space }: Context): Promise<Coverage> =>
+  createCoverage([...(await readFollowed(store, space.record.space)).values()].map(({ record }) => record));
+
 /** Operations that were read and are to be folded and stored together. */
 interface Batch {
   readonly byAsset: Map<Uuid, AssetOperation[]>;
   readonly applied: Map<string, AppliedLog>;
   readonly refused: Map<string, number>;
   readonly announced: Set<KnownAnnouncement>;
+  readonly growth: GrowthBatch;
   operationCount: number;
   byteCount: number;
   take(
@@ -209,6 +241,7 @@ function openBatch(): Batch {
     applied: new Map(),
     refused: new Map(),
     announced: new Set(),
+    growth: new GrowthBatch(),
     operationCount: 0,
     byteCount: 0,
     take(read, byteCount) {
@@ -218,25 +251,36 @@ function openBatch(): Batch {
       if (read.kind === 'announced') for (const segment of read.segments) batch.announced.add(segment);
       if (read.kind !== 'asset') return;
       if (read.isForbidden) addTo(batch.refused, 'forbidden', 1);
+      batch.growth.take(read.asset, read.operation, byteCount);
       const operations = batch.byAsset.get(read.asset);
       if (operations) operations.push(read.operation);
       else batch.byAsset.set(read.asset, [read.operation]);
     },
     isFull: () => batch.operationCount >= BATCH_OPERATIONS || batch.byteCount >= BATCH_BYTES_MAX,
     clear() {
-      for (const part of [batch.byAsset, batch.applied, batch.refused, batch.announced]) part.clear();
+      for (const part of [batch.byAsset, batch.applied, batch.refused, batch.announced, batch.growth]) part.clear();
       Object.assign(batch, { operationCount: 0, byteCount: 0 });
     },
   };
   return batch;
 }
 
-async function flush({ store, space, report, batch, blake3, openDocument, breathe }: Context): Promise<void> {
+async function flush({
+  store,
+  space,
+  report,
+  batch,
+  blake3,
+  openDocument,
+  breathe,
+  compaction,
+}: Context): Promise<void> {
   if (batch.operationCount === 0) return;
   const { space: spaceId } = space.record;
   const commit = new Commit();
   for (const [path, applied] of batch.applied) putAppliedLog(commit, spaceId, path, applied);
   for (const segment of batch.announced) putAnnounced(commit, spaceId, segment);
+  await batch.growth.addTo(store, commit, spaceId, compaction ?? COMPACTION_RULES);
   const assets = [...batch.byAsset.keys()];
   const replicas = await readReplicas({ store, blake3 }, spaceId, assets);
   for (const [i, asset] of assets.entries()) {

@@ -4,6 +4,7 @@
  */
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { type ApplyDeps, applyReplicas } from './apply-replicas.ts';
+import type { CompactDeps, CompactionReport, createCompaction } from './compact-space.ts';
 import { carrySpace, isCarried } from './carry-space.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
@@ -11,12 +12,13 @@ import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './p
 import { type FollowDeps, publishChanges } from './publish-changes.ts';
 import type { RetellDeps, Retelling } from './retell-lost.ts';
 
-export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps {}
+export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps, CompactDeps {}
 
 /** What is remembered from one settling to the next, as long as the node runs. */
 export interface SettleMemory {
   readonly isTurn: KeyTurns;
   readonly retell: Retelling;
+  readonly compact: ReturnType<typeof createCompaction>;
 }
 
 /** What one settling found in one space. */
@@ -28,6 +30,7 @@ export interface SettleReport {
   readonly publishFault: string | undefined;
   /** Assets of which a change cannot be told, with the reason. */
   readonly untoldAssets: ReadonlyMap<Uuid, string>;
+  readonly compaction: CompactionReport;
 }
 
 export interface SettleOutcome {
@@ -40,7 +43,7 @@ export interface SettleOutcome {
 export async function settleSpaces(
   deps: SettleDeps,
   spaces: ReadonlyMap<Uuid, OpenSpace>,
-  { isTurn, retell }: SettleMemory,
+  { isTurn, retell, compact }: SettleMemory,
   options: AbortOptions = {},
 ): Promise<SettleOutcome> {
   await checkSignatures(deps, spaces, options);
@@ -66,7 +69,10 @@ export async function settleSpaces(
   for (const [id, space] of spaces) {
     const { refused } = await applyReplicas(deps, space, toldUntil, options);
     const projection = projections.get(id)!;
-    reports.set(id, { projection, refusedAssets: refused, publishFault: faults.get(id), untoldAssets: assetFaults });
+    const compaction = await compact(deps, space, options);
+    if (compaction.takenCount + compaction.acknowledgedCount > 0) changed.add(id);
+    const publishFault = faults.get(id);
+    reports.set(id, { projection, refusedAssets: refused, publishFault, untoldAssets: assetFaults, compaction });
   }
   return { reports, changed };
 }

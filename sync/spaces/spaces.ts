@@ -12,6 +12,8 @@ import { decodeIdentity, encodeIdentity, type Level, type Member } from '#sync/a
 import { projectAsset } from '#sync/documents/index.ts';
 import { keyFingerprint } from '#sync/log/index.ts';
 import type { SpaceView } from '#sync/reconcile/index.ts';
+import { createCompaction } from './compact-space.ts';
+import { listWaiting } from './describe-compaction.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
 import type { JoinedSpace } from './join-space.ts';
@@ -21,6 +23,7 @@ import { findMember, grantLevel, memberOutput, type NewMember, revokeMember } fr
 import { listHeads, mergeHeads } from './merge-versions.ts';
 import type { OpenSpace } from './open-space.ts';
 import type {
+  CompactionOutput,
   ForkOutput,
   HeadsOutput,
   IdentityOutput,
@@ -71,6 +74,8 @@ export interface Spaces {
   listForks(space: string): Promise<ForkOutput[]>;
   /** Returns how many operations were signed. Errors: see `retellLost`. */
   adoptFork(space: string, device: string): Promise<number>;
+  /** Takes and acknowledges snapshots, and drops bodies, without waiting for anything. Errors: `SPACE_NOT_FOUND`. */
+  compactSpace(space: string): Promise<CompactionOutput>;
   explainSync(asset: string): Promise<SyncExplanation>;
   /** See `listHeads`. */
   listHeads(asset: string): Promise<HeadsOutput>;
@@ -117,7 +122,7 @@ export function createSpaces(deps: SpacesDeps): Spaces {
   };
   const registry = createSpaceRegistry(deps, tell);
   const { opened, find } = registry;
-  const memory = { isTurn: createKeyTurns(clock), retell: createRetelling() };
+  const memory = { isTurn: createKeyTurns(clock), retell: createRetelling(), compact: createCompaction() };
   /** What is shared is not written while it is told. */
   const oneAtATime = createMutex();
   let reports: ReadonlyMap<Uuid, SettleReport> = new Map();
@@ -221,6 +226,23 @@ export function createSpaces(deps: SpacesDeps): Spaces {
       const count = await oneAtATime(() => retellLost(deps, space, { whose: toHex(whose) }));
       await settle();
       return count;
+    },
+    async compactSpace(name) {
+      await settle();
+      const space = await find(name);
+      await deps.hold.whenReleased();
+      const done = await oneAtATime(() => memory.compact(deps, space, { isAsked: true }));
+      // What was acknowledged may count now, and is followed.
+      await settle();
+      const after = reports.get(space.record.space)?.compaction;
+      return {
+        space: space.record.space,
+        taken: done.takenCount,
+        acknowledged: done.acknowledgedCount,
+        droppedOperations: done.droppedOperations + (after?.droppedOperations ?? 0),
+        droppedBytes: done.droppedBytes + (after?.droppedBytes ?? 0),
+        waiting: await listWaiting(deps, space),
+      };
     },
     explainSync: async (asset) => explainSync(deps, await opened(), reports, asset),
     async listHeads(asset) {

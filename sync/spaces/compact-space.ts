@@ -1,0 +1,275 @@
+/**
+ * Keeps the logs of a space small: takes snapshots of assets of which much was said, acknowledges those of others after checking
+ * them, and drops the bodies that a snapshot stands for once it counts. Each step can be repeated after a crash.
+ */
+import {
+  type AbortOptions,
+  canonicalJson,
+  type Clock,
+  type ErrorCode,
+  fromHex,
+  isGranaryError,
+  type Logger,
+  throwIfAborted,
+  toHex,
+  type Uuid,
+} from '#core/kernel/index.ts';
+import { Commit } from '#core/platform/ports.ts';
+import { includesLevel } from '#sync/access/index.ts';
+import {
+  ACKNOWLEDGE_SCHEMA,
+  type AcknowledgeRecord,
+  acknowledgementsNeeded,
+  checkSnapshot,
+  countReaders,
+  coveredBy,
+  coversAll,
+  encodeAcknowledgeRecord,
+  pieceCount,
+  SNAPSHOT_ACKNOWLEDGEMENTS,
+  SNAPSHOT_PIECE_SCHEMA,
+  SNAPSHOT_SCHEMA,
+  type SnapshotRecord,
+  takeSnapshot,
+} from '#sync/compaction/index.ts';
+import { type AssetOperation, type AssetReplica, encodeAssetReplica } from '#sync/documents/index.ts';
+import { orInvalid } from '#sync/log/index.ts';
+import { forgetGrowth, type KnownSnapshot, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
+import { ACKNOWLEDGEMENTS_MAX, COMPACTION_RULES } from './compaction-rules.ts';
+import { type Dropped, dropCovered } from './drop-covered.ts';
+import { readBase, readFollowedOf } from './followed-snapshots.ts';
+import type { OpenSpace } from './open-space.ts';
+import type { ProjectDeps } from './project-operations.ts';
+import type { SigningHold } from './publish-changes.ts';
+import { collectOperations } from './refold-assets.ts';
+import { readReplica } from './replicas.ts';
+import { readSnapshot } from './snapshot-operations.ts';
+import { replicaPrefix, snapshotKey } from './space-keys.ts';
+import { recordOf, tellAsset } from './tell-asset.ts';
+
+export interface CompactDeps extends ProjectDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hold: SigningHold;
+}
+
+/** What one run did. */
+export interface CompactionReport extends Dropped {
+  /** Snapshots that were signed, and those of others or of this device that were acknowledged. */
+  readonly takenCount: number;
+  readonly acknowledgedCount: number;
+}
+
+export interface CompactOptions extends AbortOptions {
+  /** A person asks for it: no size is too small, and nobody is waited for. */
+  readonly isAsked?: boolean;
+}
+
+/** Snapshots whose operations are held at one time while they are checked. */
+const CHECKED_AT_ONCE = 64;
+
+/** These say something of this device in its space, and pass. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['KEY_MISSING', 'FORBIDDEN', 'LOG_FORKED']);
+
+/** Compacts spaces, and remembers between two runs whose turn it is. */
+export function createCompaction() {
+  /** By asset or snapshot, when something could first be done about it, by the monotonic clock. */
+  const since = new Map<string, number>();
+
+  /** True once this device need not wait for others to do it. */
+  function isTurn({ clock, compaction }: CompactDeps, key: string, rank: number): boolean {
+    const start = since.get(key) ?? clock.monotonic();
+    since.set(key, start);
+    return clock.monotonic() - start >= rank * (compaction ?? COMPACTION_RULES).turnMs;
+  }
+
+  return async (deps: CompactDeps, space: OpenSpace, options: CompactOptions = {}): Promise<CompactionReport> => {
+    const report = { takenCount: 0, acknowledgedCount: 0 };
+    if (!deps.hold.isHeld) {
+      try {
+        report.takenCount = await takeSnapshots(deps, space, options, (asset, rank) => isTurn(deps, asset, rank));
+        // What does not agree now may do so when more has come; folding it at every run would be dear.
+        report.acknowledgedCount = await acknowledge(deps, space, options, (id, isTried) => {
+          if (isTried) since.set(id, deps.clock.monotonic());
+          return !since.has(id) || isTurn(deps, id, 1);
+        });
+      } catch (error) {
+        if (!isGranaryError(error) || !PASSING.has(error.code)) throw error;
+        deps.logger.warn('A space is not compacted yet.', { cause: error.message });
+      }
+    }
+    return { ...report, ...(await dropCovered(deps, space, options)) };
+  };
+}
+
+/** The place of this device among those that may write, by seniority; undefined when it may not. */
+function writerRank({ access, self }: OpenSpace): number | undefined {
+  const own = access.members.get(self);
+  if (!own || !includesLevel(own.level, 'write')) return undefined;
+  return [...access.members.values()].filter(
+    ({ level, seniority }) => includesLevel(level, 'write') && seniority < own.seniority,
+  ).length;
+}
+
+async function takeSnapshots(
+  deps: CompactDeps,
+  space: OpenSpace,
+  { isAsked = false, signal }: CompactOptions,
+  isTurn: (asset: Uuid, rank: number) => boolean,
+): Promise<number> {
+  const { store } = deps;
+  const { space: id } = space.record;
+  const rank = writerRank(space);
+  if (rank === undefined) return 0;
+  let count = 0;
+  for (const asset of isAsked ? await sharedAssets(deps, id) : await readDue(store, id)) {
+    throwIfAborted(signal);
+    if (!isAsked && !isTurn(asset, rank)) continue;
+    const replica = await readReplica(deps, id, asset);
+    const isWorth = replica !== undefined && (await frees(deps, id, asset, replica));
+    const snapshot = isWorth ? takeSnapshot(deps, replica) : undefined;
+    if (!snapshot) {
+      // Until more was said of it.
+      if (!isAsked) await store.write(forgetGrowth(new Commit(), id, asset), { sync: false });
+      continue;
+    }
+    const pieces = snapshot.pieces.map((piece) => recordOf(SNAPSHOT_PIECE_SCHEMA, piece));
+    await tellAsset(deps, space, { asset, replica }, [recordOf(SNAPSHOT_SCHEMA, snapshot.record), ...pieces]);
+    count += 1;
+    await deps.breathe();
+  }
+  return count;
+}
+
+/** True when the bodies that a snapshot stands for are more than its own. */
+async function frees(deps: CompactDeps, space: Uuid, asset: Uuid, replica: AssetReplica): Promise<boolean> {
+  const { bytes } = await readGrowth(deps.store, space, asset);
+  return bytes > encodeAssetReplica(deps, replica).length / 2;
+}
+
+async function sharedAssets({ store }: CompactDeps, space: Uuid): Promise<Uuid[]> {
+  const prefix = replicaPrefix(space);
+  const assets: Uuid[] = [];
+  for await (const [key] of store.entries({ gte: prefix, lt: `${prefix}~` })) {
+    assets.push(key.slice(prefix.length) as Uuid);
+  }
+  return assets;
+}
+
+/** A snapshot that this device may acknowledge if it is right. */
+interface Candidate {
+  readonly id: string;
+  readonly known: KnownSnapshot;
+  readonly record: SnapshotRecord;
+  readonly pieces: readonly Uint8Array[];
+}
+
+async function acknowledge(
+  deps: CompactDeps,
+  space: OpenSpace,
+  options: CompactOptions,
+  mayTry: (snapshot: string, isTried?: boolean) => boolean,
+): Promise<number> {
+  if (!includesLevel(space.access.levelNow(fromHex(space.self)), 'read')) return 0;
+  const candidates = await findCandidates(deps, space, options, (id) => options.isAsked || mayTry(id));
+  if (candidates.length === 0) return 0;
+  const operations = new Map<Uuid, AssetOperation[]>(candidates.map(({ known }) => [known.asset, []]));
+  await collectOperations(deps, space, space.access, operations);
+  let count = 0;
+  for (const { id, known, record, pieces } of candidates) {
+    throwIfAborted(options.signal);
+    mayTry(id, true);
+    const base = await readBase(deps, space.record.space, known.asset);
+    const checked = checkSnapshot(deps, record, pieces, operations.get(known.asset)!, base);
+    if (typeof checked === 'string') {
+      deps.logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause: checked });
+      continue;
+    }
+    const { author, logId, seq } = known;
+    const place = { author: fromHex(author), logId: fromHex(logId), seq, operationId: fromHex(id) };
+    const said: AcknowledgeRecord = {
+      snapshot: { ...place, pieces: pieceCount(record.byteCount) },
+      stateHash: record.stateHash,
+      covered: coveredBy(checked.state),
+    };
+    const content = orInvalid(() => encodeAcknowledgeRecord(said));
+    if (!content || !(await isFurther(deps, space, known.asset, said))) continue;
+    await space.signControl([{ schema: ACKNOWLEDGE_SCHEMA, content }]);
+    count += 1;
+    await deps.breathe();
+  }
+  return count;
+}
+
+/** A device says nothing that leaves out what it has said before of the same asset: two of these could not both be followed. */
+async function isFurther(deps: CompactDeps, space: OpenSpace, asset: Uuid, said: AcknowledgeRecord): Promise<boolean> {
+  const known = await readKnownSnapshots(deps.store, space.record.space);
+  const followed = await readFollowedOf(deps.store, space.record.space, asset);
+  const before = space.acknowledged.words.filter(
+    ({ snapshot, devices }) => devices.has(space.self) && known.get(snapshot)?.asset === asset,
+  );
+  return [...before.map(({ record }) => record), ...(followed ? [followed.record] : [])].every((record) =>
+    coversAll(said, record),
+  );
+}
+
+async function findCandidates(
+  deps: CompactDeps,
+  space: OpenSpace,
+  { isAsked = false }: CompactOptions,
+  mayTry: (snapshot: string) => boolean,
+): Promise<Candidate[]> {
+  const { store, clock, compaction = COMPACTION_RULES } = deps;
+  const { space: spaceId } = space.record;
+  const commit = new Commit();
+  const candidates: Candidate[] = [];
+  for (const [id, known] of await readKnownSnapshots(store, spaceId)) {
+    const replica = await readFollowedOf(store, spaceId, known.asset);
+    // What the followed one covers needs no word any more.
+    if (replica && replica.snapshot !== id && (await isObsolete(deps, spaceId, known.asset, id))) {
+      commit.delete(snapshotKey(spaceId, id));
+      continue;
+    }
+    if (!isWanted(space, id)) continue;
+    const since = known.since ?? clock.now();
+    if (known.since === null) commit.put(snapshotKey(spaceId, id), canonicalJson({ ...known, since }));
+    if (!isAsked && (clock.now() - since < compaction.retentionMs || !mayTry(id))) continue;
+    if (candidates.length === CHECKED_AT_ONCE || candidates.some(({ known: other }) => other.asset === known.asset)) {
+      continue;
+    }
+    const found = await readCandidate(deps, space, id, known);
+    if (found) candidates.push(found);
+  }
+  if (commit.writes.length > 0) await store.write(commit, { sync: false });
+  return candidates;
+}
+
+/** True when the followed snapshot holds the operation of another one. */
+const isObsolete = async (deps: CompactDeps, space: Uuid, asset: Uuid, snapshot: string): Promise<boolean> =>
+  (await readBase(deps, space, asset))?.operations.has(snapshot) ?? false;
+
+/** True while another word of this device would be of use. */
+function isWanted({ access, acknowledged, self }: OpenSpace, snapshot: string): boolean {
+  const words = acknowledged.words.filter((word) => word.snapshot === snapshot);
+  const own = words.find(({ devices }) => devices.has(self));
+  if (!own) return words.every(({ devices }) => devices.size < ACKNOWLEDGEMENTS_MAX);
+  // Fewer can read than when it was said, and so fewer words are enough, if they are said now.
+  const needed = acknowledgementsNeeded(countReaders(access));
+  if (acknowledged.counted.has(snapshot) || needed === SNAPSHOT_ACKNOWLEDGEMENTS) return false;
+  return own.devices.get(self)!.every((id) => acknowledgementsNeeded(countReaders(access, id)) > needed);
+}
+
+async function readCandidate(
+  deps: CompactDeps,
+  space: OpenSpace,
+  id: string,
+  known: KnownSnapshot,
+): Promise<Candidate | undefined> {
+  const { author, logId, seq } = known;
+  const place = { author: fromHex(author), logId: fromHex(logId), seq, operationId: fromHex(id), pieces: 0 };
+  const head = await readSnapshot(deps, space, place, { withPieces: false });
+  if (head.kind !== 'whole') return undefined;
+  const pieces = pieceCount(head.record.byteCount);
+  const whole = await readSnapshot(deps, space, { ...place, pieces }, { withPieces: true });
+  return whole.kind === 'whole' ? { id, known, record: whole.record, pieces: whole.pieces } : undefined;
+}
