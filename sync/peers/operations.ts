@@ -89,6 +89,7 @@ const metricsOutput = z.object({
   transport: reasons,
   sync: reasons,
   segments: reasons,
+  compaction: reasons,
   /** Segments that are waited for, in the order in which they come. */
   fetching: z.array(
     z.object({ haveBytes: z.number(), byteCount: z.number().nullable(), waitsFor: z.string().nullable() }),

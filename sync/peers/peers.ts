@@ -175,6 +175,7 @@ export function createPeers(deps: PeersDeps): Peers {
       transport: { ...counted?.events },
       sync: Object.fromEntries(network?.engine.counts ?? []),
       segments: Object.fromEntries(network?.segments.counts ?? []),
+      compaction: network ? spaces.compactionCounts() : {},
       fetching: (network?.segments.status() ?? []).map(({ haveBytes, byteCount, waitsFor }) => ({
         haveBytes,
         byteCount: byteCount ?? null,

@@ -11,7 +11,6 @@ import {
   isGranaryError,
   type Logger,
   throwIfAborted,
-  toHex,
   type Uuid,
 } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';

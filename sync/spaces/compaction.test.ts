@@ -1,8 +1,21 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { fromHex, toHex, type Uuid } from '#core/kernel/index.ts';
+import {
+  ACKNOWLEDGE_SCHEMA,
+  coveredBy,
+  decodeSnapshotRecord,
+  encodeAcknowledgeRecord,
+  SNAPSHOT_PIECE_SCHEMA,
+  SNAPSHOT_SCHEMA,
+  takeSnapshot,
+} from '#sync/compaction/index.ts';
+import { assetHeads, type AssetOperation, foldAsset, openYjsDocument } from '#sync/documents/index.ts';
 import { isPruned, splitStored } from '#sync/log/index.ts';
 import { blake3 } from '#sync/log/testing/fixtures.ts';
 import type { CompactionRules } from './compaction-rules.ts';
 import { forgetProjection } from './project-operations.ts';
+import { collectOperations } from './refold-assets.ts';
+import { readReplica } from './replicas.ts';
 import { agree, CONTEXT, type FederationNode, invite, meet, newNode, projectionHash } from './testing/federation.ts';
 
 const ASKED_ONLY: CompactionRules = { operations: Infinity, bytes: Infinity, retentionMs: Infinity, turnMs: 0 };
@@ -143,6 +156,61 @@ describe('a snapshot that enough members acknowledged', () => {
     await eve.spaces.settle();
     expect((await eve.catalog.getAsset('sales')).tags).toContain('week 11');
     expect(await pruned(eve)).toBe(0);
+  });
+
+  it('cannot be made of what one of them forges', async () => {
+    await work(ada, bob);
+    await agree(ada, bob, cleo);
+    // Bob leaves out what ada has written last, says that the rest amounts to the same logs, and vouches for it.
+    const space = await bob.spaces.find('team');
+    const { id: asset } = await bob.catalog.getAsset('sales');
+    const deps = { store: bob.disk.store, blake3, openDocument: openYjsDocument };
+    const replica = (await readReplica(deps, space.record.space, asset))!;
+    const operations = new Map<Uuid, AssetOperation[]>([[asset, []]]);
+    await collectOperations(
+      { ...deps, logs: bob.logs, breathe: async () => undefined },
+      space,
+      space.access,
+      operations,
+    );
+    const adas = toHex(ada.device);
+    const forged = foldAsset(
+      deps,
+      undefined,
+      operations.get(asset)!.map((operation) => ({ ...operation, isVoid: operation.author === adas })),
+    ).state;
+    const { record, pieces } = takeSnapshot(deps, forged)!;
+    const contents = [
+      { schema: SNAPSHOT_SCHEMA, bytes: record },
+      ...pieces.map((bytes) => ({ schema: SNAPSHOT_PIECE_SCHEMA, bytes })),
+    ];
+    const dependencies = assetHeads(replica).map(fromHex);
+    const [snapshotId] = await space.signData(
+      contents.map(({ schema, bytes }, i) => ({
+        schema,
+        subject: asset,
+        dependencies: i === 0 ? dependencies : [],
+        content: { kind: 'record', bytes },
+      })),
+    );
+    const { author, logId } = await space.ownDataLog();
+    const { seq } = (await bob.logs.tip(author, logId))!.tip!;
+    const content = encodeAcknowledgeRecord({
+      snapshot: { author, logId, seq: seq - pieces.length, operationId: fromHex(snapshotId!), pieces: pieces.length },
+      stateHash: decodeSnapshotRecord(record).stateHash,
+      covered: coveredBy(forged),
+    });
+    await space.signControl([{ schema: ACKNOWLEDGE_SCHEMA, content }]);
+    await agree(ada, bob, cleo);
+    for (const node of [ada, cleo]) {
+      expect(await node.spaces.compactSpace('team')).toMatchObject({ acknowledged: 0, droppedOperations: 0 });
+      expect(node.warnings.join()).toContain('"cause":"state"');
+    }
+    await agree(ada, bob, cleo);
+    const { waiting, prunedOperations } = (await cleo.spaces.describeSpace('team')).compaction;
+    expect(waiting).toMatchObject([{ snapshot: snapshotId, acknowledgements: 1 }]);
+    expect(prunedOperations).toBe(0);
+    expect(await hashes(ada, bob, cleo)).toBe(1);
   });
 
   it('is carried without bodies by who cannot read', async () => {

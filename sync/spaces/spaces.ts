@@ -12,7 +12,7 @@ import { decodeIdentity, encodeIdentity, type Level, type Member } from '#sync/a
 import { projectAsset } from '#sync/documents/index.ts';
 import { keyFingerprint } from '#sync/log/index.ts';
 import type { SpaceView } from '#sync/reconcile/index.ts';
-import { createCompaction } from './compact-space.ts';
+import { type CompactionReport, createCompaction } from './compact-space.ts';
 import { listWaiting } from './describe-compaction.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
@@ -96,6 +96,8 @@ export interface Spaces {
   settle(): Promise<void>;
   /** Resolves once no settling runs. */
   idle(): Promise<void>;
+  /** What compaction did since the start, of all spaces: snapshots, operations whose bodies were dropped, and bytes. */
+  compactionCounts(): Record<string, number>;
   /** What the last settling found. */
   reports(): ReadonlyMap<Uuid, SettleReport>;
   /** Calls the listener when peers may find something new in a space, or its members changed. */
@@ -127,10 +129,19 @@ export function createSpaces(deps: SpacesDeps): Spaces {
   const oneAtATime = createMutex();
   let reports: ReadonlyMap<Uuid, SettleReport> = new Map();
 
+  const compacted = { taken: 0, acknowledged: 0, operations: 0, bytes: 0 };
+  const countCompaction = (report: CompactionReport) => {
+    compacted.taken += report.takenCount;
+    compacted.acknowledged += report.acknowledgedCount;
+    compacted.operations += report.droppedOperations;
+    compacted.bytes += report.droppedBytes;
+  };
+
   const { settle, idle } = createSettleLoop(() =>
     oneAtATime(async () => {
       const outcome = await settleSpaces(deps, await opened(), memory);
       reports = outcome.reports;
+      for (const { compaction } of reports.values()) countCompaction(compaction);
       if (outcome.changed.size > 0) tell();
     }),
   );
@@ -232,6 +243,7 @@ export function createSpaces(deps: SpacesDeps): Spaces {
       const space = await find(name);
       await deps.hold.whenReleased();
       const done = await oneAtATime(() => memory.compact(deps, space, { isAsked: true }));
+      countCompaction(done);
       // What was acknowledged may count now, and is followed.
       await settle();
       const after = reports.get(space.record.space)?.compaction;
@@ -267,6 +279,7 @@ export function createSpaces(deps: SpacesDeps): Spaces {
     },
     settle,
     idle,
+    compactionCounts: () => ({ ...compacted }),
     reports: () => reports,
     onChange(listener) {
       listeners.add(listener);
