@@ -161,6 +161,24 @@ test('a rename on this node is a wish for the space', async () => {
   expect((await catalog.getAsset(replicaId(1))).origin?.name).toBe('ours');
 });
 
+test('rows go when the space has no version of them any more', async () => {
+  const { catalog, apply, ids, store, ...world } = createWorld();
+  await apply(testReplica(1, { versions: [testVersion(1, [1, 2])] }));
+  const none = { ...testVersion(2, []), operationId: null, sources: [] };
+  expect(await apply(testReplica(1, { versions: [none] }))).toMatchObject([{ kind: 'applied', version: 2 }]);
+  expect([await ids(1), await ids(1, 1)]).toEqual([[], [1, 2]]);
+  const asset = await catalog.getAsset(replicaId(1));
+  expect(asset).toMatchObject({ rowCount: 0, origin: { head: { operationId: null, version: 2 } } });
+  expect(asset.schema.fields).toHaveLength(TEST_SCHEMA.fields.length);
+  expect(await apply(testReplica(1, { versions: [none] }))).toMatchObject([{ kind: 'unchanged' }]);
+  expect(await apply(testReplica(1, { versions: [testVersion(3, [2])] }))).toMatchObject([{ version: 3 }]);
+  expect(await ids(1)).toEqual([2]);
+  // No version has no rows.
+  const wrong = { ...testVersion(4, [3]), operationId: null };
+  expect(await apply(testReplica(1, { versions: [wrong] }))).toMatchObject([{ code: 'INPUT_INVALID' }]);
+  await assertConsistent({ ...world, store });
+});
+
 test('a removed asset ends, and comes back when its removal is void', async () => {
   const { catalog, apply, ids, names, store, ...world } = createWorld();
   const state = testReplica(1, { versions: [testVersion(1, [1, 2])], edges: [testEdge(replicaId(1), 1)] });
@@ -172,6 +190,24 @@ test('a removed asset ends, and comes back when its removal is void', async () =
   expect([await ids(1), await ids(1, 1), await ids(1, 2)]).toEqual([[1, 2], [1, 2], []]);
   expect((await catalog.getAsset(replicaId(1))).lineage.edgeCount).toBe(1);
   await assertConsistent({ ...world, store });
+});
+
+test('the rows of an asset that may come back stay, and are known when it does', async () => {
+  const { catalog, apply, store, ...world } = createWorld();
+  const state = testReplica(1, { versions: [testVersion(1, [1, 2])] });
+  await apply(state);
+  await catalog.confirmSegments(replicaId(1), [testSegment(1)]);
+  const referenced = () => Array.fromAsync(catalog.referencedSegments());
+  expect(await apply({ ...state, removed: true, keepsRows: true })).toMatchObject([{ kind: 'removed' }]);
+  expect(await catalog.assetNames()).toEqual([]);
+  expect(await referenced()).toEqual([1, 2].map((number) => testSegment(number).id));
+  await assertConsistent({ ...world, store });
+  await apply(state);
+  const { version } = await catalog.getAsset(replicaId(1));
+  expect((await catalog.getManifest(replicaId(1), version)).map(({ remote }) => remote)).toEqual([undefined, true]);
+  // Nothing is left of it when somebody removes it then.
+  await apply({ ...state, removed: true });
+  expect(await referenced()).toEqual([]);
 });
 
 test('what is malformed or not of the space is refused alone', async () => {

@@ -10,8 +10,8 @@ import type { SegmentRef } from './ports.ts';
 
 /** A version of an asset as a space tells it. */
 export interface ReplicaVersion {
-  /** Of the space's operation that made it: 64 hexadecimal digits. */
-  readonly operationId: string;
+  /** Of the space's operation that made it: 64 hexadecimal digits; null when the space has no version, and this no rows. */
+  readonly operationId: string | null;
   /** The operation whose version this one changes; null when `added` are all of its segments. */
   readonly base: string | null;
   readonly added: readonly SegmentRef[];
@@ -40,6 +40,8 @@ export interface AssetReplicaState {
   /** Those that lead to the asset. Edges that are recorded already are passed over. */
   readonly edges: readonly LineageEdge[];
   readonly removed: boolean;
+  /** With `removed`: nobody has removed it, only nothing says any more that it is there. Its rows stay on the disk. */
+  readonly keepsRows?: boolean | undefined;
 }
 
 const count = z.int().min(0);
@@ -56,7 +58,7 @@ const segment = z.object({
 });
 
 const version = z.object({
-  operationId,
+  operationId: operationId.nullable(),
   base: operationId.nullable(),
   added: z.array(segment),
   removed: z.array(z.string()),
@@ -97,6 +99,7 @@ const replica = z.object({
   versions: z.array(version),
   edges: z.array(edge),
   removed: z.boolean(),
+  keepsRows: z.boolean().optional(),
 });
 
 /**
@@ -109,10 +112,11 @@ export function checkReplica(state: AssetReplicaState): AssetReplicaState {
     const [issue] = parsed.error.issues;
     throw invalid(`${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const { assetId, origin, fields, versions, edges, removed } = parsed.data as unknown as AssetReplicaState;
+  const { assetId, origin, fields, versions, edges, removed, keepsRows } = parsed.data as unknown as AssetReplicaState;
   for (const { to } of edges) if (to.assetId !== assetId) throw invalid('an edge leads to another asset');
   if (fields.storageFormat === 'EDGE' && versions.length > 0) throw invalid('rows of EDGE assets do not travel');
-  for (const [i, { base, added, removed: gone, schema }] of versions.entries()) {
+  for (const [i, { operationId, base, added, removed: gone, schema }] of versions.entries()) {
+    if (operationId === null && (added.length > 0 || base !== null)) throw invalid('no version has rows');
     if (i > 0 && base !== null && base !== versions[i - 1]!.operationId) throw invalid('its versions do not follow');
     if (base === null && gone.length > 0) throw invalid('a whole version removes segments');
     const width = schema.fields.length;
@@ -126,6 +130,7 @@ export function checkReplica(state: AssetReplicaState): AssetReplicaState {
     versions,
     edges,
     removed,
+    keepsRows,
   };
 }
 

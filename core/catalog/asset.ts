@@ -51,8 +51,14 @@ export interface AssetSpace {
 export interface AssetOrigin extends AssetSpace {
   /** The name it has in the space. Here it has another one while an asset of this node has that name. */
   readonly name: string;
-  /** The operation of the space whose rows a version here has; it says nothing once there is a newer version. */
-  readonly head?: { readonly operationId: string; readonly version: number } | undefined;
+  /** Which version here shows what the space has; it says nothing once there is a newer one. */
+  readonly head?: OriginHead | undefined;
+}
+
+/** A version here, and the operation of the space whose rows it has; null for no rows, as the space has no version. */
+export interface OriginHead {
+  readonly operationId: string | null;
+  readonly version: number;
 }
 
 /** Where the current version came from; the edges themselves belong to the lineage slice. */

@@ -20,11 +20,13 @@ export interface AssetRecord extends Omit<CatalogAsset, 'schema' | 'lineage'> {
   readonly edgeCount: number;
   /** Id of the newest signed operation about the asset: the next one depends on it. */
   readonly operationId: string | null;
+  /** Of an asset that was removed: its segments count as referenced, since it may come back. */
+  readonly keepsRows?: true | undefined;
 }
 
 /** The asset of a record. The schema is built when it is asked for: lists of many assets rarely look at it. */
 export function toCatalogAsset(record: AssetRecord): CatalogAsset {
-  const { schema, schemaVersion: _, sources, edgeCount, operationId: __, ...rest } = record;
+  const { schema, schemaVersion: _, sources, edgeCount, operationId: __, keepsRows: ___, ...rest } = record;
   let built: Schema | undefined;
   return {
     ...rest,

@@ -24,7 +24,7 @@ import {
 import { createAsset, type NewAsset } from './create-asset.ts';
 import type { IngestionJob } from './ingestion-job.ts';
 import { assetOf, type CatalogEvent, readJournal, readJournalHead } from './journal.ts';
-import { ASSETS, JOBS, jobKey, manifestKey, SEGMENTS, segmentPrefix } from './keys.ts';
+import { ASSETS, JOBS, jobKey, manifestKey, REMOVED_ASSETS, SEGMENTS, segmentPrefix } from './keys.ts';
 import { createManifestReader } from './manifest-reader.ts';
 import type { SegmentRef } from './ports.ts';
 import {
@@ -130,7 +130,7 @@ export interface Catalog {
   isReferenced(segmentId: string): Promise<boolean>;
   /** The assets of which any version names the segment, but for removed ones. */
   assetsNaming(segmentId: string): Promise<AssetId[]>;
-  /** The ids of all such segments, each once. */
+  /** The ids of all such segments, each once, and of those of removed assets that may come back, see `keepsRows`. */
   referencedSegments(options?: AbortOptions): AsyncIterable<string>;
 
   openQuarantine(): QuarantineRun;
@@ -296,6 +296,9 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     async *referencedSegments(options) {
       const live = new Set<string>();
       for await (const [key] of store.entries(prefixRange(ASSETS), options)) live.add(key.slice(ASSETS.length));
+      for await (const [key, bytes] of store.entries(prefixRange(REMOVED_ASSETS), options)) {
+        if (readRecord<AssetRecord>(key, bytes).keepsRows) live.add(key.slice(REMOVED_ASSETS.length));
+      }
       let last: string | undefined;
       for await (const [key] of store.entries(prefixRange(SEGMENTS), options)) {
         const slash = key.lastIndexOf('/');

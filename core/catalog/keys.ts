@@ -25,6 +25,7 @@ import { sequenceKey } from '#core/audit/index.ts';
 export const JOURNAL = 'journal/';
 export const JOURNAL_HEAD = 'journal-head';
 export const ASSETS = 'asset/';
+export const REMOVED_ASSETS = 'asset-removed/';
 export const ASSET_NAMES = 'asset-name/';
 export const SEGMENTS = 'segment/';
 export const JOBS = 'job/';
@@ -33,7 +34,7 @@ export const QUARANTINE_OPEN = 'quarantine-open/';
 export const journalKey = (sequence: number) => JOURNAL + sequenceKey(sequence);
 export const assetKey = (assetId: string) => ASSETS + assetId;
 export const assetNameKey = (name: string) => ASSET_NAMES + encodeURIComponent(name);
-export const removedAssetKey = (assetId: string) => `asset-removed/${assetId}`;
+export const removedAssetKey = (assetId: string) => REMOVED_ASSETS + assetId;
 export const manifestPrefix = (assetId: string) => `manifest/${assetId}/`;
 export const manifestKey = (assetId: string, version: number) => manifestPrefix(assetId) + sequenceKey(version);
 export const checkpointKey = (assetId: string, version: number) =>

@@ -1,5 +1,6 @@
 import type { SchemaJson } from '#core/columnar/index.ts';
 import { canonicalJson, equalBytes, GranaryError } from '#core/kernel/index.ts';
+import type { OriginHead } from './asset.ts';
 import type { ReplicaVersion } from './asset-replica.ts';
 import type { VersionRecord } from './asset-version.ts';
 import type { AssetRecord } from './catalog-asset.ts';
@@ -15,7 +16,7 @@ export interface VersionsPlan {
   /** The segments of the last one, when they are at hand. */
   readonly manifest: readonly SegmentRef[] | undefined;
   /** The operation whose rows the asset has then, and the version here that has them. */
-  readonly head: { readonly operationId: string; readonly version: number } | undefined;
+  readonly head: OriginHead | undefined;
 }
 
 type Change = Pick<VersionRecord, 'added' | 'removed'>;
@@ -36,7 +37,7 @@ export async function planReplicaVersions(
   now: number,
 ): Promise<VersionsPlan> {
   let head = asset.origin?.head?.version === asset.version ? asset.origin.head : undefined;
-  const known = versions.findLastIndex(({ operationId }) => operationId === head?.operationId);
+  const known = head ? versions.findLastIndex(({ operationId }) => operationId === head?.operationId) : -1;
   let due = versions.slice(known + 1);
   if (due.length === 0) return { records: [], checkpoints: [], manifest: undefined, head };
 

@@ -25,6 +25,8 @@ export interface KeepPlan {
   /** As it is here; without rows, when it is new or comes back. */
   readonly asset: AssetRecord;
   readonly presence: Presence['kind'];
+  /** Its segments are named in the store, and what is known of them there is so. */
+  readonly hasRows: boolean;
   readonly versions: VersionsPlan;
 }
 
@@ -63,21 +65,23 @@ export async function planKeep(
   const asset = startOf(state, presence, now);
   const first = presence.kind === 'new' ? undefined : presence.version;
   const versions = await planReplicaVersions(manifests, asset, first, state.versions, now);
-  return { kind: 'keep', state, asset, presence: presence.kind, versions };
+  const hasRows = presence.kind === 'live' || (presence.kind === 'removed' && presence.asset.keepsRows === true);
+  return { kind: 'keep', state, asset, presence: presence.kind, hasRows, versions };
 }
 
 function startOf({ assetId: id, fields }: AssetReplicaState, presence: Presence, now: number): AssetRecord {
   if (presence.kind === 'new') return withoutRows({ id, ...fields, operationId: null }, now);
   if (presence.kind === 'live') return presence.asset;
-  return { ...presence.asset, rowCount: 0, byteCount: 0, segmentCount: 0 };
+  const { keepsRows: _, ...asset } = presence.asset;
+  return { ...asset, rowCount: 0, byteCount: 0, segmentCount: 0 };
 }
 
 /** The keys of segments and edges of the assets that the store has already. */
 export async function readNamed(store: KeyValueStore, plans: readonly KeepPlan[]): Promise<ReadonlySet<string>> {
-  const keys = plans.flatMap(({ state: { assetId, edges }, presence, versions }) => {
+  const keys = plans.flatMap(({ state: { assetId, edges }, presence, hasRows, versions }) => {
     if (presence === 'new') return [];
-    // The segments of an asset that comes back may have been cleaned away: they are named anew.
-    const records = presence === 'live' ? versions.records : [];
+    // The segments of an asset that comes back may have been cleaned away: then they are named anew.
+    const records = hasRows ? versions.records : [];
     const segments = records.flatMap(({ added }) => added.map(({ id }) => segmentKey(id, assetId)));
     return [...segments, ...edges.map(({ id }) => edgeKey(assetId, id))];
   });

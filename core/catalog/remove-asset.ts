@@ -27,7 +27,13 @@ export function removeAsset(core: CatalogCore, assetId: AssetId, options: Update
 }
 
 /** Adds the last version of an asset to a commit, all but the freeing of its name; returns the time of the version. */
-export function endAsset(commit: Commit, record: AssetRecord, operationId: string | null, wall: number): number {
+export function endAsset(
+  commit: Commit,
+  record: AssetRecord,
+  operationId: string | null,
+  wall: number,
+  { keepsRows = false }: { readonly keepsRows?: boolean | undefined } = {},
+): number {
   const version = record.version + 1;
   const at = changeTime(record, wall);
   const tombstone: VersionRecord = {
@@ -47,9 +53,10 @@ export function endAsset(commit: Commit, record: AssetRecord, operationId: strin
     checkpointVersion: version,
     deltaWeight: 0,
   };
+  const ended: AssetRecord = { ...record, version, updatedAt: at, operationId, ...(keepsRows && { keepsRows }) };
   commit
     .delete(assetKey(record.id))
-    .put(removedAssetKey(record.id), canonicalJson({ ...record, version, updatedAt: at, operationId }))
+    .put(removedAssetKey(record.id), canonicalJson(ended))
     .put(manifestKey(record.id, version), canonicalJson(tombstone));
   return at;
 }

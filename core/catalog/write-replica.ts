@@ -20,7 +20,7 @@ export type StoreEdge = (commit: Commit, edge: LineageEdge, place: number) => vo
 /** Adds the end of an asset to a draft, all but the freeing of its name. */
 export function writeRemoval(draft: Draft, { state, asset }: RemovalPlan): ReplicaOutcome {
   const { assetId } = state;
-  const at = endAsset(draft.commit, asset, null, draft.time.wall);
+  const at = endAsset(draft.commit, asset, null, draft.time.wall, state);
   draft.events.push({ kind: 'asset-removed', assetId, version: asset.version + 1, at, replica: true });
   draft.auditEntries.push(auditEntry(state, asset.name, 'DELETE', { version: asset.version }));
   return { assetId, kind: 'removed' };

@@ -49,8 +49,11 @@ const TABLE_TRUSTED_VALUES = 2 ** 17;
 /** A table that does not save this part of the bits by an estimate costs time only. */
 const ENTRIES_GAIN_MIN = 0.03;
 
-/** What a frame must be larger than packed integers by before a long column is carried as those: frames are shown and tiled. */
-const FRAME_PREFERENCE = 1.015;
+/**
+ * What a frame must be larger than packed integers by before a long column is carried as those: frames are shown and tiled.
+ * Noise takes a frame 1.4 % more than its bytes; a column may not grow by more than 1 %.
+ */
+const FRAME_PREFERENCE = 1.01;
 
 /** The smallest of several candidates; the first of equals. */
 export const smallest = <T extends { readonly unit: Uint8Array }>(candidates: readonly T[]): T =>

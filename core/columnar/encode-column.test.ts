@@ -71,6 +71,12 @@ describe('encoding a column of numbers', () => {
     );
   });
 
+  it('packs noise that a frame would make larger', () => {
+    const random = seededRandom(16_385);
+    const noise = Uint8Array.from({ length: 16_385 }, () => Math.floor(random() * 256));
+    expect(encode(new Uint8(), noise).unit.length).toBeLessThanOrEqual(noise.length + UNIT_BYTES);
+  });
+
   it('gives back every bit pattern of a float', () => {
     fc.assert(
       fc.property(

@@ -13,24 +13,24 @@ export interface IntegerEntries {
 export function findEntries(values: BigInt64Array, entriesMax: number): IntegerEntries | undefined {
   const { min, max } = rangeOf(values);
   return max - min < NARROW_SPAN
-    ? findNarrow(values, entriesMax, Number(min), Number(max))
+    ? findNarrow(values, entriesMax, min, Number(max - min))
     : findWide(values, entriesMax);
 }
 
 /** Integers that lie so near to each other are looked up by their distance from the least. */
 const NARROW_SPAN = 2n ** 16n;
 
-function findNarrow(values: BigInt64Array, entriesMax: number, min: number, max: number): IntegerEntries | undefined {
+function findNarrow(values: BigInt64Array, entriesMax: number, min: bigint, span: number): IntegerEntries | undefined {
   const words = wordsOf(values);
-  const low = min | 0;
-  const numberOf = new Int32Array(max - min + 1);
+  const low = Number(BigInt.asIntN(32, min));
+  const numberOf = new Int32Array(span + 1);
   for (let i = 0; i < words.length; i += 2) numberOf[(words[i]! - low) | 0] = 1;
   const entries: bigint[] = [];
   for (let distance = 0; distance < numberOf.length; distance++) {
     if (numberOf[distance] === 0) continue;
     if (entries.length === entriesMax) return undefined;
     numberOf[distance] = entries.length;
-    entries.push(BigInt(min + distance));
+    entries.push(min + BigInt(distance));
   }
   const numbers = new Int32Array(values.length);
   for (let i = 0; i < numbers.length; i++) numbers[i] = numberOf[(words[2 * i]! - low) | 0]!;

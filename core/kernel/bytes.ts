@@ -20,9 +20,21 @@ export function toHex(bytes: Uint8Array): string {
   return digits;
 }
 
+/** By the code of a character; what is no hexadecimal digit counts as 0. */
+const DIGIT_VALUES = new Uint8Array(128);
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16);
+  for (const letter of [digit, digit.toUpperCase()]) DIGIT_VALUES[letter.charCodeAt(0)] = value;
+}
+
 /** The bytes of an even number of hexadecimal digits. */
-export const fromHex = (digits: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(digits.length >> 1);
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = (DIGIT_VALUES[digits.charCodeAt(2 * i)]! << 4) | DIGIT_VALUES[digits.charCodeAt(2 * i + 1)]!;
+  }
+  return bytes;
+}
 
 export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   if (left.length !== right.length) return false;

@@ -4,7 +4,7 @@ import { ClassicLevel } from 'classic-level';
 import { asGranaryError, GranaryError, throwIfAborted } from '#core/kernel/index.ts';
 import type { AbortOptions } from '#core/kernel/index.ts';
 import { fileError } from './node-file-system.ts';
-import type { KeyRange, KeyValueStore } from './ports.ts';
+import type { KeyRange, KeyValueStore, Write } from './ports.ts';
 
 /** Entries fetched from LevelDB at a time: enough to spare calls; LevelDB ends a fetch sooner when values are large. */
 const ITERATOR_ENTRIES = 1000;
@@ -72,17 +72,7 @@ function createStore(database: Database, directory: string): KeyValueStore {
         return values.map((value, i) => unseal(keys[i]!, value, directory));
       }),
     entries: (range, options) => entries(database, directory, range, options),
-    write: (commit, { sync }) =>
-      attempt(() =>
-        database.batch(
-          commit.writes.map((write) =>
-            write.kind === 'put'
-              ? { type: 'put' as const, key: write.key, value: seal(write.key, write.value) }
-              : { type: 'del' as const, key: write.key },
-          ),
-          { sync },
-        ),
-      ),
+    write: (commit, { sync }) => attempt(() => database.batch(sealAll(commit.writes), { sync })),
     close: () => attempt(() => database.close()),
   };
 }
@@ -121,12 +111,26 @@ async function* entries(
 /** LevelDB reads without comparing its own checksums, and its driver offers no way to ask for it. */
 const CHECKSUM_BYTES = 4;
 
-/** The value as it is stored: the bytes, then CRC-32 of key and bytes, little endian. */
-function seal(key: string, value: Uint8Array): Uint8Array {
-  const sealed = new Uint8Array(value.length + CHECKSUM_BYTES);
-  sealed.set(value);
-  new DataView(sealed.buffer).setUint32(value.length, crc32(value, crc32(key)), true);
-  return sealed;
+/**
+ * Values are stored with a CRC-32 of key and bytes behind them, little endian. Those of one commit stand in one piece of
+ * memory: a piece for each costs the collector of garbage more than all else that is done with them.
+ */
+function sealAll(writes: readonly Write[]) {
+  let byteCount = 0;
+  for (const write of writes) if (write.kind === 'put') byteCount += write.value.length + CHECKSUM_BYTES;
+  const sealed = new Uint8Array(byteCount);
+  const view = new DataView(sealed.buffer);
+  let offset = 0;
+  return writes.map((write) => {
+    const { key } = write;
+    if (write.kind === 'delete') return { type: 'del' as const, key };
+    const start = offset;
+    const end = start + write.value.length;
+    offset = end + CHECKSUM_BYTES;
+    sealed.set(write.value, start);
+    view.setUint32(end, crc32(write.value, crc32(key)), true);
+    return { type: 'put' as const, key, value: sealed.subarray(start, offset) };
+  });
 }
 
 /** Errors: `STORE_DAMAGED` when the bytes are not those that were stored under the key. */

@@ -35,6 +35,8 @@ export interface KeyEpoch {
   readonly previous: { readonly keyId: Uint8Array; readonly sealed: Uint8Array | undefined } | undefined;
   /** The key sealed to this device, as often as somebody did; the check tells which is right. */
   sealedFor(device: Uint8Array): readonly Uint8Array[];
+  /** The operation that gave the key, or a later one that hands it on, to a holder; undefined for any other device. */
+  handedBy(device: Uint8Array): Uint8Array | undefined;
 }
 
 /** Why an operation has no effect: its author had no right, the right was taken away again, or nobody can read it. */
@@ -48,6 +50,11 @@ export interface AccessState {
   /** Undefined until the founding operation is here. */
   readonly founder: Uint8Array | undefined;
   readonly members: ReadonlyMap<string, Member>;
+  /**
+   * Devices that somebody let in who had the right to, whether that counts now or not; the members are among them. What
+   * they sign belongs to the space, and nothing of any other device does. More operations never make it less.
+   */
+  readonly admitted: ReadonlySet<string>;
   levelNow(device: Uint8Array): Level | null;
   /**
    * What the device may do as an author who had seen these control operations and what lies before them; undefined when one
@@ -61,7 +68,7 @@ export interface AccessState {
   /** The latest first. */
   readonly keys: readonly KeyEpoch[];
   readonly refused: ReadonlyMap<string, AccessRefusal>;
-  /** Operations that are not applied because something in their past is not here. */
+  /** Operations that are not applied: something in their past is not here, or nobody let their author in. */
   readonly waiting: ReadonlySet<string>;
   /** Of all of the above except what waits: equal operations give equal bytes, in whatever order they came. 32 bytes. */
   readonly hash: Uint8Array;

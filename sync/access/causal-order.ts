@@ -1,6 +1,7 @@
 /**
  * Control operations in an order in which each comes after all that its author had seen: its backlink, its dependencies,
- * and what lies before those. The past of each is kept as a set of bits, so that "had seen" is one look.
+ * and what lies before those. The past of each is kept as a set of bits, so that "had seen" is one look. Operations of
+ * devices that nobody let in are left out.
  */
 import { GranaryError, toHex } from '#core/kernel/index.ts';
 import type { ControlOperation } from './control-operation.ts';
@@ -41,8 +42,10 @@ export interface Node {
 export interface CausalOrder {
   readonly nodes: readonly Node[];
   readonly byId: ReadonlyMap<string, Node>;
-  /** Operations with something in their past that is not here, by id. */
+  /** Operations of devices that were not let in, or with something in their past that is not here, by id. */
   readonly waiting: ReadonlySet<string>;
+  /** Devices that were let in. */
+  readonly admitted: ReadonlySet<string>;
 }
 
 interface Entry {
@@ -51,8 +54,16 @@ interface Entry {
   missing: number;
 }
 
-/** Errors: `LIMIT_EXCEEDED`. */
-export function orderCausally(operations: Iterable<ControlOperation>): CausalOrder {
+/**
+ * `take` is given each operation after all that its author had seen, and returns the devices that it lets in: only then
+ * are their operations looked at, wherever they stand. The author of the operation `first` needs nobody for that. Errors:
+ * `LIMIT_EXCEEDED`.
+ */
+export function orderCausally(
+  operations: Iterable<ControlOperation>,
+  first: string,
+  take: (node: Node, byId: ReadonlyMap<string, Node>) => Iterable<string>,
+): CausalOrder {
   const entries = new Map<string, Entry>();
   for (const operation of operations) {
     const { id, backlink, dependencies } = operation;
@@ -72,14 +83,28 @@ export function orderCausally(operations: Iterable<ControlOperation>): CausalOrd
   }
   const nodes: Node[] = [];
   const byId = new Map<string, Node>();
+  const founding = entries.get(first);
+  const admitted = new Set(founding ? [toHex(founding.operation.author)] : []);
+  const strange = new Map<string, string[]>();
   const ready = [...entries].filter(([, { missing }]) => missing === 0).map(([id]) => id);
   for (let id = ready.pop(); id !== undefined; id = ready.pop()) {
+    const { operation } = entries.get(id)!;
+    const author = toHex(operation.author);
+    if (!admitted.has(author)) {
+      pushTo(strange, author, id);
+      continue;
+    }
     const node = createNode(nodes.length, id, entries.get(id)!, byId);
     nodes.push(node);
     byId.set(id, node);
+    for (const device of take(node, byId)) {
+      admitted.add(device);
+      ready.push(...(strange.get(device) ?? []));
+      strange.delete(device);
+    }
     for (const later of after.get(id) ?? []) if (--entries.get(later)!.missing === 0) ready.push(later);
   }
-  return { nodes, byId, waiting: new Set([...entries.keys()].filter((id) => !byId.has(id))) };
+  return { nodes, byId, waiting: new Set([...entries.keys()].filter((id) => !byId.has(id))), admitted };
 }
 
 /** Adds to the list of a key, which may be new. */

@@ -48,27 +48,29 @@ export class KeyRing {
   /** The latest first. */
   list(isEffective: (rotation: Node) => boolean): KeyEpoch[] {
     const epochs = [...this.#epochs.values()].toSorted(({ node: left }, { node: right }) => compareNodes(right, left));
-    // What hands a key on comes later, so its holders are known already.
-    const holdersOf = new Map<Epoch, Set<string>>();
-    return epochs.map((epoch) => {
+    // What hands a key on comes later, so it is known already.
+    const listed = new Map<Epoch, KeyEpoch>();
+    for (const epoch of epochs) {
       const { node, record, handouts } = epoch;
       const ordered = handouts.toSorted(({ node: left }, { node: right }) => compareNodes(left, right));
       const recipients = new Set(handouts.flatMap(({ sealed }) => [...sealed.keys()]));
-      let holders = recipients;
-      for (const next of this.#successorsOf(epoch)) holders = holders.union(holdersOf.get(next)!);
-      holdersOf.set(epoch, holders);
-      return {
+      const successors = this.#successorsOf(epoch).map((next) => listed.get(next)!);
+      listed.set(epoch, {
         keyId: node.operation.id,
         author: node.operation.author,
         check: record.check,
         isEffective: isEffective(node),
         depth: node.depth,
         recipients,
-        holders,
+        holders: successors.reduce((holders, next) => holders.union(next.holders), recipients),
         previous: record.previous,
         sealedFor: (device) => ordered.flatMap(({ sealed }) => sealed.get(toHex(device)) ?? []),
-      };
-    });
+        handedBy: (device) =>
+          ordered.find(({ sealed }) => sealed.has(toHex(device)))?.node.operation.id ??
+          successors.find(({ holders }) => holders.has(toHex(device)))?.handedBy(device),
+      });
+    }
+    return [...listed.values()];
   }
 
   /** Whether a device had a key, or one that hands it on, as far as the past tells. */

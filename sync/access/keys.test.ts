@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
-import { type ControlOperation, planKeys, readersWithout, writingKey } from './index.ts';
+import { type ControlOperation, planKeys, readersWithout, VOID_KEYS_SHARED_MAX, writingKey } from './index.ts';
 import { type Device, deviceOf, hexOf, SpaceBuilder } from './testing/space-builder.ts';
 
 const [ada, ben, cem, dora] = ['ada', 'ben', 'cem', 'dora'].map(deviceOf) as [Device, Device, Device, Device];
@@ -128,4 +128,40 @@ test('a void rotation is not written under, and what was can be read', () => {
   expect(epoch!.sealedFor(ada.id)).toHaveLength(1);
   space.rekey(ada, [ada], { epoch: first });
   expect(writing()).toEqual(space.operations.at(-1)!.id);
+  // Ada may have written under it before she removed Ben.
+  expect(plan(ada)).toBeUndefined();
+  space.grant(ada, cem, 'read');
+  space.share(ada, space.operations.at(-2)!, [cem]);
+  expect(plan(ada)).toEqual({ kind: 'share', key: late.id, names: ['cem'], rank: 0 });
+});
+
+test('who was handed a key by somebody who is gone hands it on all the same', () => {
+  const granted = space.grant(ada, cem, 'write');
+  const handed = space.share(ben, first, [cem], [granted]);
+  const removal = space.revoke(ada, ben, undefined);
+  expect(space.resolve().refused.get(hexOf(handed))).toBe('void');
+  const { seen, kind } = planKeys(space.resolve(), cem.id)!;
+  expect([kind, seen]).toEqual(['rekey', [handed.id]]);
+  expect(space.resolve().heads).toEqual([removal.id]);
+  const blind = space.rekey(cem, [ada, cem], { epoch: first }, [removal]);
+  expect(space.resolve().refused.get(hexOf(blind))).toBe('unauthorised');
+  const rotation = space.rekey(cem, [ada, cem], { epoch: first }, [removal, handed]);
+  expect(space.resolve().refused.has(hexOf(rotation))).toBe(false);
+  expect(writing()).toEqual(rotation.id);
+});
+
+test('a removed device cannot have others share keys without end', () => {
+  const seen = space.operations.slice(-1);
+  space.revoke(ada, ben, undefined);
+  for (let i = 0; i < 2 * VOID_KEYS_SHARED_MAX; i++) space.rekey(ben, [ada], { epoch: first }, i === 0 ? seen : []);
+  const chosen = space.rekey(ada, [ada], { epoch: first });
+  space.grant(ada, cem, 'read');
+  space.share(ada, chosen, [cem]);
+  let count = 0;
+  for (let next = plan(ada); next && count <= VOID_KEYS_SHARED_MAX; next = plan(ada)) {
+    const rotation = space.operations.find(({ id }) => toHex(id) === toHex(next!.key!))!;
+    space.share(ada, rotation, [cem], [rotation]);
+    count += 1;
+  }
+  expect(count).toBe(VOID_KEYS_SHARED_MAX);
 });

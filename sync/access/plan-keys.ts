@@ -3,17 +3,30 @@ import { toHex } from '#core/kernel/index.ts';
 import type { AccessState, KeyEpoch, Member } from './access-state.ts';
 import { includesLevel } from './level.ts';
 
+/** Keys of void rotations that are handed to readers: a removed device could sign any number of them for others to share. */
+export const VOID_KEYS_SHARED_MAX = 64;
+
 /** What a device should sign. Several devices may come to the same plan: whoever has a greater rank waits longer. */
-export type KeyPlan =
-  /** A new key for all readers, handing on `previous` when this device has one. */
+export type KeyPlan = {
+  readonly readers: readonly Member[];
+  readonly rank: number;
+  /**
+   * The operation that gave the device the key it hands on. What is signed has to come after it, and nobody else may
+   * build on it: it may be void.
+   */
+  readonly seen: readonly Uint8Array[];
+} & (
   | {
+      /** A new key for all readers, handing on `previous` when this device has one. */
       readonly kind: 'rekey';
-      readonly readers: readonly Member[];
       readonly previous: KeyEpoch | undefined;
-      readonly rank: number;
     }
-  /** Keys for readers who lack them; all of one key that this device has. */
-  | { readonly kind: 'share'; readonly epoch: KeyEpoch; readonly readers: readonly Member[]; readonly rank: number };
+  | {
+      /** Keys for readers who lack them; all of one key that this device has. */
+      readonly kind: 'share';
+      readonly epoch: KeyEpoch;
+    }
+);
 
 /** Members who may read, the most senior first. */
 export const readersOf = ({ members }: AccessState): Member[] =>
@@ -35,32 +48,38 @@ export const readersWithout = (state: AccessState, { holders }: KeyEpoch): Membe
 /**
  * What is to be signed next by a device that may; undefined when nothing is, when the device may not, or has not the key.
  * Readers get the key that is written under, and with it those before; and each rotation made at the same time as a later
- * one, since nothing hands that on. What came before a withheld key is not shared.
+ * one, or void by now, since nothing hands that on. What came before a withheld key is not shared.
  */
 export function planKeys(state: AccessState, self: Uint8Array): KeyPlan | undefined {
   const device = toHex(self);
   const writers = readersOf(state).filter(({ level }) => includesLevel(level, 'write'));
   const isWriter = writers.some((member) => toHex(member.device) === device);
   if (!isWriter) return undefined;
+  const seenOf = (epoch: KeyEpoch | undefined) => [epoch?.handedBy(self) ?? []].flat();
   const rankAmong = (able: readonly Member[]) => able.findIndex((member) => toHex(member.device) === device);
   const writing = writingKey(state);
   if (!writing) {
-    const previous = state.keys.find(({ holders }) => holders.has(device));
-    return { kind: 'rekey', readers: readersOf(state), previous, rank: rankAmong(writers) };
+    const previous = state.keys.find(({ isEffective, holders }) => isEffective && holders.has(device));
+    return { kind: 'rekey', readers: readersOf(state), previous, rank: rankAmong(writers), seen: seenOf(previous) };
   }
   for (const epoch of [writing, ...sharedEpochs(state)]) {
     const readers = readersWithout(state, epoch);
     const able = writers.filter((member) => epoch.holders.has(toHex(member.device)));
     const rank = rankAmong(able);
-    if (readers.length > 0 && rank >= 0) return { kind: 'share', epoch, readers, rank };
+    if (readers.length > 0 && rank >= 0) return { kind: 'share', epoch, readers, rank, seen: seenOf(epoch) };
   }
   return undefined;
 }
 
-/** The keys that nothing hands on, the latest first, up to one that withholds what came before it. */
+/**
+ * The keys that nothing hands on, the latest first, up to one that withholds what came before it. Last come those whose
+ * rotation became void: members who had not heard of that have written under them.
+ */
 function sharedEpochs({ keys }: AccessState): KeyEpoch[] {
-  const handedOn = new Set(keys.flatMap(({ previous }) => (previous ? [toHex(previous.keyId)] : [])));
   const withholding = keys.findIndex(({ previous }) => previous && !previous.sealed);
   const shown = withholding === -1 ? keys : keys.slice(0, withholding + 1);
-  return shown.filter(({ keyId, isEffective }) => isEffective && !handedOn.has(toHex(keyId)));
+  const voids = shown.filter(({ isEffective }) => !isEffective).slice(0, VOID_KEYS_SHARED_MAX);
+  const effective = shown.filter(({ isEffective }) => isEffective);
+  const handedOn = new Set(effective.flatMap(({ previous }) => (previous ? [toHex(previous.keyId)] : [])));
+  return [...effective, ...voids].filter(({ keyId }) => !handedOn.has(toHex(keyId)));
 }

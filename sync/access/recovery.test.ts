@@ -11,6 +11,7 @@ const level = (device: Device) => space.resolve().levelNow(device.id);
 
 test('a space whose managers removed each other goes on under new ones', () => {
   space.found(ada, RECOVERY);
+  space.grant(ada, cem, 'pull');
   space.grant(ada, dora, 'write');
   const given = space.grant(ada, ben, 'manage');
   const removals = [space.revoke(ada, ben, undefined), space.revoke(ben, ada, given, [given])];
@@ -23,6 +24,7 @@ test('a space whose managers removed each other goes on under new ones', () => {
 
 test('who managed before may only write after it, and what was signed beside it is void', () => {
   const founding = space.found(ada, RECOVERY);
+  space.grant(ada, cem, 'pull');
   const kept = space.grant(ada, dora, 'read');
   const recovery = space.recover(cem, [cem], [kept]);
   const beside = space.grant(ada, ben, 'manage', [founding]);
@@ -35,6 +37,7 @@ test('who managed before may only write after it, and what was signed beside it 
 
 test('a statement that is carried again later takes nothing away', () => {
   const founding = space.found(ada, RECOVERY);
+  for (const device of [ben, cem]) space.grant(ada, device, 'pull');
   const recovery = space.recover(cem, [cem], [founding]);
   space.grant(cem, dora, 'write', [recovery]);
   const { members } = space.resolve();
@@ -46,6 +49,7 @@ test('a statement that is carried again later takes nothing away', () => {
 
 test('a recovery counts only with enough of the right signatures, for this space, after its heads', () => {
   const founding = space.found(ada, RECOVERY);
+  for (const device of [ben, dora]) space.grant(ada, device, 'read');
   const { encryptionKey, id, name } = cem;
   const statement = encodeRecoveryStatement({ managers: [{ device: id, encryptionKey, name }], heads: [founding.id] });
   const sign = (places: readonly number[], genesisId = space.genesisId) =>
@@ -70,6 +74,7 @@ test('a recovery counts only with enough of the right signatures, for this space
 
 test('a space that was founded without recovery keys has none', () => {
   const founding = space.found(ada);
+  space.grant(ada, cem, 'write');
   const recovery = space.recover(cem, [cem], [founding]);
   expect(space.resolve().refused.get(hexOf(recovery))).toBe('unauthorised');
 });

@@ -44,13 +44,29 @@ describe('grants', () => {
 
   test('nobody else gives any', () => {
     const first = space.grant(ada, ben, 'write');
-    const refused = [
-      space.grant(ben, cem, 'pull', [first]),
-      space.grant(eve, eve, 'manage', [first]),
-      space.grant(dora, dora, 'manage'),
-    ];
+    const refused = space.grant(ben, cem, 'pull', [first]);
+    const strange = [space.grant(eve, eve, 'manage', [first]), space.grant(dora, dora, 'manage')];
     expect(levels()).toEqual({ ada: 'manage', ben: 'write', cem: null, dora: null, eve: null });
-    for (const operation of refused) expect(refusalOf(operation)).toBe('unauthorised');
+    expect(refusalOf(refused)).toBe('unauthorised');
+    expect([...space.resolve().waiting].toSorted()).toEqual(strange.map(hexOf).toSorted());
+  });
+
+  test('what a device says belongs to the space once it was let in, for good', () => {
+    const early = space.grant(ben, eve, 'manage', [founding]);
+    expect(space.resolve().admitted).toEqual(new Set([hexOf(ada)]));
+    expect(space.resolve().waiting).toEqual(new Set([hexOf(early)]));
+    const given = space.grant(ada, ben, 'manage');
+    const late = space.grant(ben, cem, 'read', [given]);
+    space.revoke(ada, ben, early, [late]);
+    const { admitted, members } = space.resolve();
+    expect([...members.keys()]).toEqual([hexOf(ada), hexOf(ben)]);
+    expect(admitted).toEqual(new Set([ada, ben, cem].map(hexOf)));
+    expect(refusalOf(early)).toBe('unauthorised');
+    // What builds on the word of a stranger waits, whether that is here or not.
+    const strange = space.say(dora, 'granary.log.v1', new Uint8Array());
+    const built = space.grant(ada, dora, 'read', [strange]);
+    expect(space.resolve().waiting).toEqual(new Set([hexOf(strange), hexOf(built)]));
+    expect(space.resolve().levelAt(ada.id, [strange.id])).toBeUndefined();
   });
 
   test('a right counts from where its owner had seen it', () => {

@@ -37,8 +37,7 @@ export function resolveAccess(
   genesisId: Uint8Array,
   operations: Iterable<ControlOperation>,
 ): AccessState {
-  const order = orderCausally(operations);
-  const { authority, keyRing, space, refused } = authorise(deps, genesisId, order);
+  const { order, authority, keyRing, space, refused } = authorise(deps, genesisId, operations);
   const everything = bitsFor(order.nodes.length).fill(0xffff_ffff);
   const now = authority.momentOf(everything);
   for (const node of order.nodes) {
@@ -58,6 +57,7 @@ export function resolveAccess(
   const frontiers = [...members.keys()].flatMap((device) => authority.revocationsOf(device, now));
   return {
     ...state,
+    admitted: order.admitted,
     waiting: order.waiting,
     levelNow: (device) => members.get(toHex(device))?.level ?? null,
     levelAt: levelsAt(authority, order),
@@ -67,6 +67,7 @@ export function resolveAccess(
 }
 
 interface Authorised {
+  readonly order: CausalOrder;
   readonly authority: Authority;
   readonly keyRing: KeyRing;
   readonly space: SpaceRecord | undefined;
@@ -74,15 +75,13 @@ interface Authorised {
 }
 
 /** Adds every operation whose author had the right to it in its own past. */
-function authorise(deps: ResolveAccessDeps, genesisId: Uint8Array, { nodes, byId }: CausalOrder): Authorised {
+function authorise(deps: ResolveAccessDeps, genesisId: Uint8Array, operations: Iterable<ControlOperation>): Authorised {
   const authority = new Authority();
   const keyRing = new KeyRing();
   const refused = new Map<string, AccessRefusal>();
-  const genesis = byId.get(toHex(genesisId));
-  const founding = genesis && readStatement(genesis.operation);
-  const space = founding && founding !== 'malformed' && founding.kind === 'space' ? founding.record : undefined;
+  const genesis = toHex(genesisId);
+  let space: SpaceRecord | undefined;
 
-  const isFollowed = (node: Node) => genesis !== undefined && (node === genesis || hasBit(node.past, genesis.index));
   const mayAdd = (node: Node, effect: Effect, statement: Statement): boolean => {
     const needed = NEEDED_LEVEL[effect.kind];
     if (needed && !includesLevel(authority.levelIn(node.author, authority.momentOf(node.past)), needed)) return false;
@@ -90,18 +89,26 @@ function authorise(deps: ResolveAccessDeps, genesisId: Uint8Array, { nodes, byId
     if (statement.kind === 'share-key') return keyRing.addShare(node, statement.record);
     return true;
   };
-  for (const node of nodes) {
+  const take = (node: Node, byId: CausalOrder['byId']): readonly string[] => {
     const statement = readStatement(node.operation);
-    if (statement === undefined) continue;
+    if (statement === undefined) return [];
     if (statement === 'malformed') {
       refused.set(node.id, 'malformed');
-      continue;
+      return [];
     }
-    const effect = space && isFollowed(node) ? effectOf(deps, genesisId, space, node, statement, byId) : undefined;
-    if (effect && mayAdd(node, effect, statement)) authority.add(node, effect);
-    else refused.set(node.id, 'unauthorised');
-  }
-  return { authority, keyRing, space, refused };
+    if (node.id === genesis && statement.kind === 'space') space = statement.record;
+    const founding = byId.get(genesis);
+    const isFollowed = founding !== undefined && (node === founding || hasBit(node.past, founding.index));
+    const effect = space && isFollowed ? effectOf(deps, genesisId, space, node, statement, byId) : undefined;
+    if (!effect || !mayAdd(node, effect, statement)) {
+      refused.set(node.id, 'unauthorised');
+      return [];
+    }
+    authority.add(node, effect);
+    return authority.grantsIn(node).map(({ device }) => device);
+  };
+  const order = orderCausally(operations, genesis, take);
+  return { order, authority, keyRing, space, refused };
 }
 
 /** What a statement would do; undefined for a founding of another space and a recovery that too few keys signed. */

@@ -1,7 +1,7 @@
 /**
  * How a ticket is redeemed, over one stream that the new device opens to the one that made the ticket. The new device sends
- * the CBOR array `[1, secret, X25519 key, device name]`; the answer is the array `[1, verdict]` and, when the verdict is 0,
- * the operations of all control logs of the space, one a frame, log after log.
+ * a request; the answer is a verdict and, when the ticket is granted, the operations of all control logs of the space, one a
+ * frame, log after log.
  */
 import {
   type AbortOptions,
@@ -13,27 +13,20 @@ import {
   throwIfAborted,
   type Uuid,
 } from '#core/kernel/index.ts';
-import { type AgreementKey, isAgreementKey, TICKET_SECRET_BYTES, type Ticket } from '#sync/access/index.ts';
-import {
-  type CborCursor,
-  encodeArray,
-  encodeByteString,
-  encodeText,
-  encodeUnsigned,
-  type LogStore,
-  OPERATION_BYTES_MAX,
-  operationInvalid,
-  orInvalid,
-  readArrayLength,
-  readByteString,
-  readEnd,
-  readTextUpTo,
-  readUnsigned,
-} from '#sync/log/index.ts';
+import type { AgreementKey, Ticket } from '#sync/access/index.ts';
+import { type LogStore, OPERATION_BYTES_MAX, orInvalid } from '#sync/log/index.ts';
 import type { Wait } from '#core/kernel/index.ts';
 import type { JoinedSpace, OpenSpace, Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 import { type InviteDeps, type InviteRefusal, useInvite } from './invites.ts';
+import {
+  decodeJoinRequest,
+  decodeJoinVerdict,
+  encodeJoinRequest,
+  encodeJoinVerdict,
+  type JoinRequest,
+  type JoinVerdict,
+} from './join-frames.ts';
 
 export const JOIN_PROTOCOL = '/granary/join/1';
 
@@ -45,50 +38,6 @@ export const JOIN_FRAME_BYTES_MAX = OPERATION_BYTES_MAX;
 export const JOIN_BYTES_MAX = 32 * 2 ** 20;
 /** A device on the local network answers within a second when it is asked who is there, and is asked every ten. Milliseconds. */
 const DISCOVER_MS_MAX = 12_000;
-/** Bytes of a device's name, as grants carry it. */
-const DEVICE_NAME_BYTES_MAX = 255;
-
-const VERSION = 1;
-const VERDICTS = ['granted', 'unknown', 'expired', 'used', 'refused'] as const;
-type Verdict = (typeof VERDICTS)[number];
-
-interface JoinRequest {
-  readonly secret: Uint8Array;
-  readonly encryptionKey: Uint8Array;
-  readonly name: string;
-}
-
-const encodeRequest = ({ secret, encryptionKey, name }: JoinRequest): Uint8Array =>
-  encodeArray([encodeUnsigned(VERSION), encodeByteString(secret), encodeByteString(encryptionKey), encodeText(name)]);
-
-function decodeRequest(bytes: Uint8Array): JoinRequest {
-  const cursor = openRecord(bytes, 4n);
-  const secret = readByteString(cursor, TICKET_SECRET_BYTES);
-  const encryptionKey = readByteString(cursor, 32);
-  const name = readTextUpTo(cursor, DEVICE_NAME_BYTES_MAX);
-  readEnd(cursor);
-  if (!isAgreementKey(encryptionKey)) throw operationInvalid('an X25519 key is of small order');
-  return { secret, encryptionKey, name };
-}
-
-function openRecord(bytes: Uint8Array, length: bigint): CborCursor {
-  const cursor = { bytes, offset: 0 };
-  if (readArrayLength(cursor) !== length || readUnsigned(cursor, 0xffffn) !== BigInt(VERSION)) {
-    throw operationInvalid('a frame is of an unknown form');
-  }
-  return cursor;
-}
-
-const encodeVerdict = (verdict: Verdict): Uint8Array =>
-  encodeArray([encodeUnsigned(VERSION), encodeUnsigned(VERDICTS.indexOf(verdict))]);
-
-function decodeVerdict(bytes: Uint8Array): Verdict {
-  const cursor = openRecord(bytes, 2n);
-  const verdict = VERDICTS[Number(readUnsigned(cursor, BigInt(VERDICTS.length - 1)))]!;
-  readEnd(cursor);
-  return verdict;
-}
-
 export interface AdmitDeps extends InviteDeps {
   readonly logs: LogStore;
   readonly spaces: Spaces;
@@ -101,21 +50,21 @@ export function createAdmission(deps: AdmitDeps): (stream: PeerStream) => Promis
   const oneAtATime = createMutex();
   return async (stream) => {
     for await (const bytes of stream.frames) {
-      const request = orInvalid(() => decodeRequest(bytes));
+      const request = orInvalid(() => decodeJoinRequest(bytes));
       if (!request) {
         deps.count('malformed');
         return stream.abort();
       }
       const space = await oneAtATime(() => admit(deps, stream.peer, request));
-      if (typeof space === 'string') return stream.send(encodeVerdict(space));
-      await stream.send(encodeVerdict('granted'));
+      if (typeof space === 'string') return stream.send(encodeJoinVerdict(space));
+      await stream.send(encodeJoinVerdict('granted'));
       await sendControl(deps.logs, space, stream);
       return stream.close();
     }
   };
 }
 
-async function admit(deps: AdmitDeps, device: Uint8Array, request: JoinRequest): Promise<OpenSpace | Verdict> {
+async function admit(deps: AdmitDeps, device: Uint8Array, request: JoinRequest): Promise<OpenSpace | JoinVerdict> {
   const invite = await useInvite(deps, request.secret, device);
   deps.count(typeof invite === 'string' ? invite : 'granted');
   if (typeof invite === 'string') return invite;
@@ -165,7 +114,7 @@ export async function redeemTicket(
   const stream = await openTo(deps, issuer, { signal });
   try {
     await raceAbort(
-      stream.send(encodeRequest({ secret, encryptionKey: agreementKey.publicKey, name: deviceName })),
+      stream.send(encodeJoinRequest({ secret, encryptionKey: agreementKey.publicKey, name: deviceName })),
       signal,
     );
     const frames = stream.frames[Symbol.asyncIterator]();
@@ -175,7 +124,7 @@ export async function redeemTicket(
     };
     const answer = await next();
     if (!answer) throw new GranaryError('SYNC_INTERRUPTED', 'The device that made the ticket hung up. Try again.');
-    const verdict = orInvalid(() => decodeVerdict(answer));
+    const verdict = orInvalid(() => decodeJoinVerdict(answer));
     if (verdict !== 'granted') throw notRedeemed(verdict);
     const operations: Uint8Array[] = [];
     let byteCount = 0;
@@ -214,14 +163,14 @@ async function openTo(
   }
 }
 
-const REFUSALS: Readonly<Record<Exclude<Verdict, 'granted'>, string>> = {
+const REFUSALS: Readonly<Record<Exclude<JoinVerdict, 'granted'>, string>> = {
   unknown: 'is not known to the device that it names. Ask for another one',
   expired: 'has expired. Ask for another one',
   used: 'was redeemed by another device already. Ask for another one',
   refused: 'cannot be redeemed: the device that made it does not manage the space, or this one was removed from it',
 };
 
-const notRedeemed = (verdict: Exclude<Verdict, 'granted'> | undefined) =>
+const notRedeemed = (verdict: Exclude<JoinVerdict, 'granted'> | undefined) =>
   verdict
     ? new GranaryError('TICKET_INVALID', `The ticket ${REFUSALS[verdict]}.`, { verdict })
     : new GranaryError('SYNC_REFUSED', 'The device that made the ticket gave an answer that makes no sense.');

@@ -7,6 +7,7 @@ import {
   GranaryError,
   type Logger,
   type Random,
+  raceAbort,
   throwIfAborted,
   toHex,
 } from '#core/kernel/index.ts';
@@ -16,10 +17,12 @@ import { type AgreementStore, runSession, type SessionReport, type SyncProgress 
 import type { Wait } from '#core/kernel/index.ts';
 import type { Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
-import { ADDRESSES_FRAME_BYTES_MAX, ADDRESSES_PROTOCOL, answerAddresses, askAddresses } from './exchange-addresses.ts';
+import { ADDRESSES_FRAME_BYTES_MAX } from './address-frames.ts';
+import { ADDRESSES_PROTOCOL, answerAddresses, askAddresses } from './exchange-addresses.ts';
 import { type PeerRecord, readPeer, type SpaceContact, writePeer } from './peer-record.ts';
+import { createKeptStreams } from './kept-streams.ts';
 import { createSessionGate } from './session-gate.ts';
-import { watchChannel } from './watched-channel.ts';
+import { openSessionStream, type SessionStream } from './session-stream.ts';
 
 export const SYNC_PROTOCOL = '/granary/sync/1';
 
@@ -111,6 +114,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   const count = (event: string) => counts.set(event, (counts.get(event) ?? 0) + 1);
   const work = new Set<Promise<unknown>>();
   const gate = createSessionGate(clock);
+  const kept = createKeptStreams();
 
   const track = (promise: Promise<unknown>): void => {
     const tracked = promise
@@ -123,11 +127,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
 
   async function run(
     role: 'initiator' | 'responder',
-    stream: PeerStream,
+    stream: SessionStream,
     { signal, onProgress }: SyncOptions,
   ): Promise<SessionReport> {
     const device = toHex(stream.peer);
-    const channel = watchChannel({ clock, wait }, stream);
+    const { channel, binding } = stream.nextSession();
     const ended = new AbortController();
     const any = AbortSignal.any([ended.signal, stopped.signal, ...(signal ? [signal] : [])]);
     const session = { device, startedAt: clock.now(), progress: NO_PROGRESS };
@@ -148,7 +152,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
           role,
           channel,
           peerId: stream.peer,
-          binding: stream.binding,
+          binding,
           views: spaces.viewsFor(stream.peer),
           onProgress(progress) {
             session.progress = progress;
@@ -157,11 +161,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
         },
         { signal: any },
       );
+      if (report.end !== 'complete') void stream.close();
       gate.ended(device, report);
       const opened = await spaces.opened();
       count(`session-${report.end}`);
       await remember(device, (peer) => withReport(opened, peer, report));
-      await deps.afterSession(report);
       return report;
     } catch (error) {
       stream.abort();
@@ -196,6 +200,21 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   async function syncWith(device: Uint8Array, options: SyncOptions = {}): Promise<SessionReport> {
     throwIfAborted(options.signal);
     if (spaces.viewsFor(device).length === 0) throw shareNothing(toHex(device));
+    const there = kept.take(toHex(device));
+    const report = there && (await begin(there, options));
+    // A stream that was kept may have been dying; a new one was not.
+    if (report && !(report.end === 'interrupted' && report.byteCounts.received === 0)) return report;
+    return begin(await openStream(device, options), options);
+  }
+
+  async function begin(stream: SessionStream, options: SyncOptions): Promise<SessionReport> {
+    const report = await run('initiator', stream, options);
+    if (report.end === 'complete') kept.keep(stream);
+    await deps.afterSession(report);
+    return report;
+  }
+
+  async function openStream(device: Uint8Array, options: SyncOptions): Promise<SessionStream> {
     const signal = AbortSignal.any([stopped.signal, ...(options.signal ? [options.signal] : [])]);
     const reached = new AbortController();
     const { reachMs } = options;
@@ -208,7 +227,20 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     const stream = await transport.open(device, SYNC_PROTOCOL, { signal: AbortSignal.any([signal, reached.signal]) });
     // From here on only silence ends it.
     reached.abort();
-    return run('initiator', stream, options);
+    return openSessionStream(deps, stream);
+  }
+
+  /** Takes part in the sessions that a peer begins over one stream, each once the one before has ended completely. */
+  async function answer(opened: PeerStream): Promise<void> {
+    const stream = openSessionStream(deps, opened);
+    // The first session begins with the stream, so that who opens one and says nothing is given up as well.
+    do {
+      if (!mayBegin(toHex(stream.peer))) return stream.abort();
+      const report = await run('responder', stream, {});
+      // The peer does not wait for what this node makes of it.
+      track(deps.afterSession(report));
+      if (report.end !== 'complete') return;
+    } while (await raceAbort(stream.hasMore(), stopped.signal));
   }
 
   function mayBegin(device: string): boolean {
@@ -289,10 +321,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   transport.handle(
     SYNC_PROTOCOL,
     { maxFrameBytes: SYNC_FRAME_LIMIT, maxStreamsPerPeer: SESSIONS_PER_PEER_MAX },
-    async (stream) => {
-      if (mayBegin(toHex(stream.peer))) await run('responder', stream, {});
-      else stream.abort();
-    },
+    answer,
   );
   transport.keepConnected(new Set(spaces.peers().keys()));
   const stopListening = [
@@ -316,6 +345,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     async [Symbol.asyncDispose]() {
       for (const stop of stopListening) stop();
       stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      kept.close();
       await Promise.all(work);
     },
   };

@@ -8,7 +8,7 @@ export interface WatchDeps {
   readonly wait: Wait;
 }
 
-/** A stream as the channel of a session. */
+/** The line of one session. */
 export interface WatchedChannel extends FrameChannel {
   /**
    * Resolves once the other side has neither said nor taken anything for `silenceMs` milliseconds; ends with the signal.
@@ -16,7 +16,8 @@ export interface WatchedChannel extends FrameChannel {
   whenSilent(silenceMs: number, signal: AbortSignal): Promise<void>;
 }
 
-export function watchChannel({ clock, wait }: WatchDeps, stream: PeerStream): WatchedChannel {
+/** A stream as the channel of a session, which may be followed by others: its end is not that of the stream. */
+export function watchChannel({ clock, wait }: WatchDeps, stream: Pick<PeerStream, 'send' | 'frames'>): WatchedChannel {
   let heardAt = clock.monotonic();
   const heard = () => {
     heardAt = clock.monotonic();
@@ -32,7 +33,7 @@ export function watchChannel({ clock, wait }: WatchDeps, stream: PeerStream): Wa
         yield frame;
       }
     },
-    close: () => stream.close(),
+    close: async () => undefined,
     async whenSilent(silenceMs, signal) {
       for (let rest = silenceMs; rest > 0; rest = heardAt + silenceMs - clock.monotonic()) await wait(rest, { signal });
     },

@@ -32,7 +32,7 @@ export interface Session {
   readonly channel: FrameChannel;
   /** Names the peer in the store of agreements; as the transport has proved it. */
   readonly peerId: Uint8Array;
-  /** What both sides know of this line and nobody else's line has: the hash of its handshake, or both keys in order. */
+  /** What both sides know of this session on this line and nobody else has, such as the hash of the line's handshake. */
   readonly binding: Uint8Array;
   /** The views that this peer may read, one a space. */
   readonly views: readonly SpaceView[];

@@ -1,6 +1,6 @@
 import { canonicalJson, readRecord } from '#core/kernel/index.ts';
-import type { Commit, KeyValueStore } from '#core/platform/ports.ts';
-import { appliedKey } from './space-keys.ts';
+import { type Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
+import { appliedKey, appliedPrefix } from './space-keys.ts';
 
 /** How far the operations of one data log have been applied. */
 export interface AppliedLog {
@@ -30,6 +30,16 @@ export async function readAppliedLogs(
   const keys = logPaths.map((path) => appliedKey(space, path));
   const found = await store.getMany(keys);
   return found.map((bytes, i) => (bytes ? readRecord<AppliedLog>(keys[i]!, bytes) : NOTHING_APPLIED));
+}
+
+/** Those of all logs of a space of which something was applied, by `logPath`. Errors: `JOURNAL_CORRUPT`. */
+export async function readAllApplied(store: KeyValueStore, space: string): Promise<Map<string, AppliedLog>> {
+  const prefix = appliedPrefix(space);
+  const applied = new Map<string, AppliedLog>();
+  for await (const [key, bytes] of store.entries(prefixRange(prefix))) {
+    applied.set(key.slice(prefix.length), readRecord<AppliedLog>(key, bytes));
+  }
+  return applied;
 }
 
 export const putAppliedLog = (commit: Commit, space: string, logPath: string, applied: AppliedLog): Commit =>

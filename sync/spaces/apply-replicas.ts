@@ -8,12 +8,12 @@ import {
 } from '#core/catalog/index.ts';
 import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
-import { projectAsset } from '#sync/documents/index.ts';
+import { type AssetProjection, projectAsset } from '#sync/documents/index.ts';
 import { decodeSealedSegment } from '#sync/segments/index.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
-import { readDirtyAssets, readReplicas } from './replicas.ts';
-import { replicaState } from './replica-state.ts';
+import { type DirtyAsset, readDirtyAssets, readReplicas } from './replicas.ts';
+import { goneState, replicaState } from './replica-state.ts';
 import { noteSeals } from './sealed-index.ts';
 import { putSharedAsset, readSharesOf } from './shared-asset.ts';
 import { dirtyKey, sharedAssetKey } from './space-keys.ts';
@@ -59,8 +59,8 @@ export async function applyReplicas(
     await changedHere.follow();
     const dirty = await readDirtyAssets(store, space, after, BATCH_ASSETS);
     if (dirty.length === 0) return report;
-    after = dirty.at(-1)!;
-    const wanted = dirty.filter((asset) => !untold.has(asset) && !changedHere.assets.has(asset));
+    after = dirty.at(-1)!.asset;
+    const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
     const { states, unknown, seals } = await readStates(deps, { space, spaceName: access.name }, wanted);
     const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
       for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
@@ -132,21 +132,25 @@ interface States {
 async function readStates(
   deps: ApplyDeps,
   origin: { readonly space: Uuid; readonly spaceName: string },
-  assets: readonly Uuid[],
+  dirty: readonly DirtyAsset[],
 ): Promise<States> {
   const { store, catalog, breathe } = deps;
-  const replicas = await readReplicas(deps, origin.space, assets);
+  const assets = dirty.map(({ asset }) => asset);
+  const projections = await readProjections(deps, origin.space, dirty);
   const shares = await readSharesOf(store, assets);
   const present = await catalog.getAssets(assets as AssetId[]);
   const states: AssetReplicaState[] = [];
   const unknown: Uuid[] = [];
   const sealed = new Map<string, Uint8Array>();
   for (const [i, asset] of assets.entries()) {
-    const [id, replica, shared] = [asset as AssetId, replicas[i], shares[i]];
+    const [id, shared] = [asset as AssetId, shares[i]];
     // An asset is in one space: what another one says of it has no effect here.
-    const isOurs = replica && (!shared || shared.space === origin.space);
-    const projection = isOurs ? projectAsset(deps, replica) : undefined;
-    const state = projection && replicaState(id, origin, projection, present.get(id));
+    const projection = !shared || shared.space === origin.space ? projections[i] : undefined;
+    const known = present.get(id);
+    const said = projection && replicaState(id, origin, projection, known);
+    // What was told or came, and does not count any more, goes; what was not told yet stays.
+    const isGone = !said && known && shared?.space === origin.space && shared.told;
+    const state = isGone ? goneState(origin, known) : said;
     if (state) states.push(state);
     else unknown.push(asset);
     for (const [hash, bytes] of projection?.segments ?? []) sealed.set(hash, bytes);
@@ -155,6 +159,26 @@ async function readStates(
   const seals = new Commit();
   await noteSeals(store, seals, origin.space, sealed, decodeSealedSegment);
   return { states, unknown, seals };
+}
+
+/** What the assets amount to, in their order. */
+async function readProjections(
+  deps: ApplyDeps,
+  space: Uuid,
+  dirty: readonly DirtyAsset[],
+): Promise<(AssetProjection | undefined)[]> {
+  const projections = dirty.map(({ asset, mark }) => deps.fresh.take(space, asset, mark));
+  const others = dirty.flatMap(({ asset }, i) => (projections[i] ? [] : [asset]));
+  if (others.length === 0) return projections;
+  const replicas = await readReplicas(deps, space, others);
+  let next = 0;
+  for (const [i, projection] of projections.entries()) {
+    if (projection) continue;
+    const replica = replicas[next++];
+    projections[i] = replica && projectAsset(deps, replica);
+    if (next % BREATH_ASSETS === 0) await deps.breathe();
+  }
+  return projections;
 }
 
 /** Undefined for an asset that this node does not have, or no longer. */

@@ -24,45 +24,48 @@ export interface KnownSnapshot {
 
 const NOTHING: AssetGrowth = { operations: 0, bytes: 0 };
 
-/** What was read of the operations about assets and is not stored yet. */
-export class GrowthBatch {
-  readonly #grown = new Map<Uuid, AssetGrowth>();
-  readonly #snapshots = new Map<string, KnownSnapshot>();
+/** What some operations add. */
+export interface Growth {
+  readonly grown: ReadonlyMap<Uuid, AssetGrowth>;
+  /** By id. */
+  readonly snapshots: ReadonlyMap<string, KnownSnapshot>;
+}
 
-  take(asset: Uuid, { id, author, logId, seq, schema, isVoid }: AssetOperation, byteCount: number): void {
-    if (schema === SNAPSHOT_SCHEMA && !isVoid) this.#snapshots.set(id, { asset, author, logId, seq, since: null });
+/** Counts operations about assets. */
+export class GrowthCount implements Growth {
+  readonly grown = new Map<Uuid, AssetGrowth>();
+  readonly snapshots = new Map<string, KnownSnapshot>();
+
+  add(asset: Uuid, { id, author, logId, seq, schema, isVoid }: AssetOperation, byteCount: number): void {
+    if (schema === SNAPSHOT_SCHEMA && !isVoid) this.snapshots.set(id, { asset, author, logId, seq, since: null });
     if (schema === SNAPSHOT_SCHEMA || schema === SNAPSHOT_PIECE_SCHEMA) return;
-    const { operations, bytes } = this.#grown.get(asset) ?? NOTHING;
-    this.#grown.set(asset, { operations: operations + 1, bytes: bytes + byteCount });
+    const { operations, bytes } = this.grown.get(asset) ?? NOTHING;
+    this.grown.set(asset, { operations: operations + 1, bytes: bytes + byteCount });
   }
+}
 
-  clear(): void {
-    this.#grown.clear();
-    this.#snapshots.clear();
+/** Stores what was counted; what came together with a snapshot is taken to be covered by it. Errors: `JOURNAL_CORRUPT`. */
+export async function putGrowth(
+  store: KeyValueStore,
+  commit: Commit,
+  space: Uuid,
+  { grown, snapshots }: Growth,
+  rules: Pick<CompactionRules, 'operations' | 'bytes'>,
+): Promise<void> {
+  const assets = [...grown.keys()];
+  const before = await store.getMany(assets.map((asset) => growthKey(space, asset)));
+  for (const [i, asset] of assets.entries()) {
+    const known = before[i] ? readRecord<AssetGrowth>(growthKey(space, asset), before[i]) : NOTHING;
+    const added = grown.get(asset)!;
+    const growth = { operations: known.operations + added.operations, bytes: known.bytes + added.bytes };
+    commit.put(growthKey(space, asset), canonicalJson(growth));
+    const isDue = growth.operations >= rules.operations && growth.bytes >= rules.bytes;
+    if (isDue) commit.put(dueKey(space, asset), new Uint8Array());
   }
-
-  /** Adds to a commit what was read; what a snapshot covers may count on, since another one is worth no less than this one. */
-  async addTo(
-    store: KeyValueStore,
-    commit: Commit,
-    space: Uuid,
-    rules: Pick<CompactionRules, 'operations' | 'bytes'>,
-  ): Promise<void> {
-    const assets = [...this.#grown.keys()];
-    const before = await store.getMany(assets.map((asset) => growthKey(space, asset)));
-    for (const [i, asset] of assets.entries()) {
-      const known = before[i] ? readRecord<AssetGrowth>(growthKey(space, asset), before[i]) : NOTHING;
-      const added = this.#grown.get(asset)!;
-      const growth = { operations: known.operations + added.operations, bytes: known.bytes + added.bytes };
-      commit.put(growthKey(space, asset), canonicalJson(growth));
-      const isDue = growth.operations >= rules.operations && growth.bytes >= rules.bytes;
-      if (isDue) commit.put(dueKey(space, asset), new Uint8Array());
-    }
-    for (const [id, snapshot] of this.#snapshots) {
-      if (await store.get(snapshotKey(space, id))) continue;
-      commit.put(snapshotKey(space, id), canonicalJson(snapshot));
-      forgetGrowth(commit, space, snapshot.asset);
-    }
+  for (const [id, snapshot] of snapshots) {
+    if (await store.get(snapshotKey(space, id))) continue;
+    commit.put(snapshotKey(space, id), canonicalJson(snapshot));
+    forgetGrowth(commit, space, snapshot.asset);
   }
 }
 

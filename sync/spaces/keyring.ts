@@ -2,9 +2,13 @@ import { toHex } from '#core/kernel/index.ts';
 import {
   type AccessState,
   type AgreementKey,
+  type BodyPlace,
   type KeyEpoch,
+  openBody,
+  type OpenBodyDeps,
   openKey,
   openPreviousKey,
+  readSealedBody,
   type SealKeyDeps,
 } from '#sync/access/index.ts';
 
@@ -49,4 +53,17 @@ export function openKeyring(
     waiting.push(before);
   }
   return opened;
+}
+
+/** Opens the sealed body of an operation; undefined when it does not open with the key that it names. Errors: `OPERATION_INVALID`. */
+export function openWith(
+  deps: OpenBodyDeps,
+  keyring: Keyring,
+  place: BodyPlace,
+  bytes: Uint8Array,
+): Uint8Array | { readonly locked: string } | undefined {
+  const body = readSealedBody(bytes);
+  const keyId = toHex(body.keyId);
+  const key = keyring.get(keyId);
+  return key ? openBody(deps, key, place, body) : { locked: keyId };
 }

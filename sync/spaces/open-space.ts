@@ -23,9 +23,7 @@ import {
   includesLevel,
   type OneTimeCipher,
   type KeyPlan,
-  openBody,
   planKeys,
-  readSealedBody,
   resolveAccess,
   sealBody,
   type SpaceKey,
@@ -55,13 +53,12 @@ import { type AnnouncedSegment, encodeAnnouncements, SEGMENTS_SCHEMA } from '#sy
 import { type Acknowledged, readAcknowledged } from './acknowledged.ts';
 import { readAppliedLog } from './applied-log.ts';
 import { logPathOf, toControlOperation } from './control-operation.ts';
-import { type Keyring, openKeyring } from './keyring.ts';
+import type { Judge } from './fold-operations.ts';
+import { HEADS_SCHEMA } from './heads-schema.ts';
+import { type Keyring, openKeyring, openWith } from './keyring.ts';
 import type { SpaceRecord } from './space-record.ts';
 import { keyRecord } from './sign-keys.ts';
 import { openSpaceStore, type SpaceQuotas, type SpaceStore } from './space-store.ts';
-
-/** Names what an author had seen of the control logs. */
-export const HEADS_SCHEMA = 'granary.heads.v1';
 
 export interface SpaceDeps {
   readonly store: KeyValueStore;
@@ -107,8 +104,12 @@ export interface OpenSpace {
   readonly view: SpaceView;
   /** As far as the control operations that are here tell. */
   readonly access: AccessState;
+  /** The control logs whose end in a fork took away what `access` had had, and where, as text. */
+  readonly endedControlLogs: string;
   readonly keyring: Keyring;
   readonly acknowledged: Acknowledged;
+  /** What there is now to open and judge operations by; the same object until that changes. */
+  judge(): Judge;
   /** Opens the sealed body of an operation at its place. */
   open(place: OperationPlace, body: Uint8Array): Uint8Array | { readonly locked: string } | undefined;
   /**
@@ -142,11 +143,13 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
   const { key, blake3 } = deps;
   const { space } = record;
   const genesisId = fromHex(record.genesisId);
-  const control = new Map<string, ControlOperation>();
+  let control = new Map<string, ControlOperation>();
   let access: AccessState | undefined;
+  let endedControlLogs = '';
   /** What could be opened, and of which state of the members. */
   let keyring: { readonly access: AccessState; readonly keys: Keyring } | undefined;
   let acknowledged: { readonly access: AccessState; readonly snapshots: Acknowledged } | undefined;
+  let judged: Judge | undefined;
   let own: SpaceLogs | undefined;
   let declared: readonly string[] | undefined;
   /** The state of access after keys were signed without effect; until it changes, none are. */
@@ -169,33 +172,34 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     return acknowledged.snapshots;
   };
 
-  const takeControl = (operation: SignedOperation): void => {
-    const statement = toControlOperation(space, operation);
-    if (statement) control.set(toHex(operation.id), statement);
+  function takeControl(operations: readonly SignedOperation[]): void {
+    for (const operation of operations) {
+      const statement = toControlOperation(space, operation);
+      if (statement) control.set(toHex(operation.id), statement);
+    }
     access = undefined;
-  };
-
-  async function readControl(): Promise<void> {
-    control.clear();
-    for await (const operation of store.controlOperations()) takeControl(operation);
   }
 
   const store: SpaceStore = await openSpaceStore(deps, space, {
     incarnation: deps.incarnation.id,
     ...(deps.quotas ? { quotas: deps.quotas } : {}),
-    isKnownDevice: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
+    isAdmitted: (author) => toHex(author) === record.founder || readAccess().admitted.has(toHex(author)),
+    isMember: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
     isCovered: (log, seq) => readSnapshots().covers(log, seq),
     rank: (author) => readAccess().members.get(toHex(author))?.seniority ?? UNKNOWN_RANK,
     onControl(operations) {
-      operations.forEach(takeControl);
+      takeControl(operations);
       onControlChange();
     },
     async onControlCut() {
-      await readControl();
+      const operations = await Array.fromAsync(store.controlOperations());
+      control = new Map();
+      takeControl(operations);
+      endedControlLogs = listEnded(store);
       onControlChange();
     },
   });
-  await readControl();
+  endedControlLogs = listEnded(store);
   const view = await openSpaceView({ blake3 }, genesisId, store);
 
   const stamp = (): HybridTime => (time = nextHybridTime(time, deps.clock.now()));
@@ -233,8 +237,9 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
       throw error;
     });
 
-  async function signControl(records: readonly ControlRecord[]): Promise<string[]> {
-    const dependencies = sortDependencies(readAccess().heads);
+  /** `seen` is what the records come after and nobody else may build on. */
+  async function signControl(records: readonly ControlRecord[], seen: readonly Uint8Array[] = []): Promise<string[]> {
+    const dependencies = sortDependencies([...readAccess().heads, ...seen]);
     return append(
       'control',
       records.map(({ schema, content }, i) => ({
@@ -273,7 +278,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     const plan = planKeys(readAccess(), key.publicKey);
     const keys = isDue(plan) && plan ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
     if (!keys || toHex(readAccess().hash) === futileAt) return false;
-    const [id] = await signControl([keys]);
+    const [id] = await signControl([keys], plan!.seen);
     // What this device has seen of removals gives it no right that counts: signing again would change nothing.
     if (readAccess().refused.has(id!)) futileAt = toHex(readAccess().hash);
     return true;
@@ -347,18 +352,24 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     get access() {
       return readAccess();
     },
+    get endedControlLogs() {
+      return endedControlLogs;
+    },
     get keyring() {
       return readKeyring();
     },
     get acknowledged() {
       return readSnapshots();
     },
-    open(place, bytes) {
-      const body = readSealedBody(bytes);
-      const keyId = toHex(body.keyId);
-      const bodyKey = readKeyring().get(keyId);
-      return bodyKey ? openBody(deps, bodyKey, place, body) : { locked: keyId };
+    judge() {
+      const now = readAccess();
+      if (judged?.access === now) return judged;
+      const keys = readKeyring();
+      const open: Judge['open'] = (place, body) => openWith(deps, keys, place, body);
+      judged = { record, genesisId, control: [...control.values()], access: now, keyring: keys, open };
+      return judged;
     },
+    open: (place, body) => openWith(deps, readKeyring(), place, body),
     healKeys: (isDue) => evenIfForked(() => healKeys(isDue)),
     signControl: (records) => evenIfForked(() => signControl(records)),
     signData: (envelopes, options) => leaveForked(() => signData(envelopes, options)),
@@ -368,6 +379,13 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     refresh: () => view.refresh(),
   };
 }
+
+const listEnded = (store: SpaceStore): string =>
+  store
+    .logs('control')
+    .flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [`${logPathOf(log)}/${log.head.frozenFrom}`]))
+    .sort()
+    .join('\n');
 
 /** Of an author who has no grant, and whose logs nobody has. */
 const UNKNOWN_RANK = 2 ** 32 - 1;

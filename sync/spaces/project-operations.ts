@@ -3,27 +3,38 @@
  * the order of their logs; one whose key or whose author's rights are not here yet keeps its log waiting. What turns out to
  * be void after it was applied, or not, is found again and folded anew.
  */
-import { type AbortOptions, canonicalJson, readRecord, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
+import {
+  type AbortOptions,
+  canonicalJson,
+  fromUtf8,
+  readRecord,
+  throwIfAborted,
+  toUtf8,
+  type Uuid,
+} from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
-import type { AccessState } from '#sync/access/index.ts';
-import { type Coverage, createCoverage } from '#sync/compaction/index.ts';
-import { type AssetOperation, type DocumentDeps, foldAsset } from '#sync/documents/index.ts';
-import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
-import { type KnownAnnouncement, putAnnounced } from './announced-segments.ts';
-import { GrowthBatch } from './asset-growth.ts';
-import { type AppliedLog, putAppliedLog, readAppliedLogs } from './applied-log.ts';
+import { type AccessState, includesLevel } from '#sync/access/index.ts';
+import { createCoverage } from '#sync/compaction/index.ts';
+import { isPruned, type LogHead, type LogName, type LogStore, operationCount, peekOperation } from '#sync/log/index.ts';
+import { putAnnounced } from './announced-segments.ts';
+import { type AppliedLog, putAppliedLog, readAllApplied, readAppliedLog, readAppliedLogs } from './applied-log.ts';
+import { putGrowth } from './asset-growth.ts';
 import { COMPACTION_RULES, type CompactionRules } from './compaction-rules.ts';
 import { logPathOf } from './control-operation.ts';
+import { type FoldDeps, foldHere, type FoldOperations, type Judge, type LogPiece } from './fold-operations.ts';
 import { followSnapshots } from './follow-snapshots.ts';
 import { readFollowed } from './followed-snapshots.ts';
+import type { FreshProjection, FreshProjections } from './fresh-projections.ts';
 import type { OpenSpace } from './open-space.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import { markRefolds, refoldAssets } from './refold-assets.ts';
-import { putReplica, readReplicas } from './replicas.ts';
+import { putStoredReplica, readStoredReplicas } from './replicas.ts';
 import {
   appliedPrefix,
   basePrefix,
+  dirtyKey,
   duePrefix,
+  endedControlKey,
   growthPrefix,
   refoldKey,
   refoldPrefix,
@@ -31,19 +42,23 @@ import {
   replicaPrefix,
 } from './space-keys.ts';
 
-/** Operations that are folded and stored together: so many replicas are read and written at once. */
-const BATCH_OPERATIONS = 10_000;
+/** Operations that are folded and stored together: to store what so many amount to takes some milliseconds. */
+const BATCH_OPERATIONS = 2_000;
 /** Bytes of operations that are held at one time. */
 const BATCH_BYTES_MAX = 16 * 2 ** 20;
-/** Operations that are opened, and assets that are folded, before others may run: some milliseconds of work. */
-const BREATH_OPERATIONS = 256;
-const BREATH_ASSETS = 64;
 
-export interface ProjectDeps extends DocumentDeps {
+/**
+ * Batches of fewer operations are folded at once, on the thread of the node: a few milliseconds of work, and to hand it to
+ * another thread and back takes as long, or a tenth of a second while that is started.
+ */
+const FOLD_ASIDE_OPERATIONS_MIN = 64;
+
+export interface ProjectDeps extends FoldDeps {
   readonly store: KeyValueStore;
   readonly logs: LogStore;
-  /** Lets others run between two pieces of work. */
-  readonly breathe: () => Promise<void>;
+  /** Folds on another thread; absent where there is none. */
+  readonly foldAside?: FoldOperations | undefined;
+  readonly fresh: FreshProjections;
   /** When spaces are compacted; `COMPACTION_RULES` when absent. */
   readonly compaction?: CompactionRules;
 }
@@ -63,10 +78,13 @@ export interface ProjectOptions extends AbortOptions {
 
 interface Context extends ProjectDeps {
   readonly space: OpenSpace;
+  readonly judge: Judge;
   /** Of one moment: it may change while operations are read. */
   readonly access: AccessState;
   readonly report: ProjectionReport;
   readonly batch: Batch;
+  /** True for an operation whose body was dropped and for which no state stands here yet. */
+  readonly lacksState: (log: LogName, seq: number, bytes: Uint8Array) => boolean;
 }
 
 /** A data log and how far it was applied. */
@@ -74,7 +92,9 @@ interface ProjectedLog {
   readonly name: LogName;
   readonly path: string;
   readonly head: LogHead | undefined;
-  readonly applied: AppliedLog;
+  applied: AppliedLog;
+  /** Its next operation waits for something. */
+  isWaiting: boolean;
 }
 
 /** Of a space that this device may not read. */
@@ -90,10 +110,14 @@ export async function projectOperations(
   options: ProjectOptions = {},
 ): Promise<ProjectionReport> {
   const report: ProjectionReport = { appliedCount: 0, waiting: new Map(), isRebuilt: false };
-  const { access } = space;
+  const judge = space.judge();
+  const { access } = judge;
+  const names = space.store.logs('data');
   await followSnapshots(deps, space);
-  const context = { ...deps, space, access, report, batch: openBatch() };
-  for (const log of await openLogs(deps, space, report, options.only ? [options.only] : space.store.logs('data'))) {
+  report.isRebuilt = await forgetWhatEnded(deps, space, names, space.endedControlLogs, options.only);
+  const lacksState = await createStateCheck(deps, space);
+  const context = { ...deps, space, judge, access, report, batch: openBatch(), lacksState };
+  for (const log of await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names)) {
     await findJudgedAnew(context, log);
     await projectLog(context, log, options);
   }
@@ -102,18 +126,66 @@ export async function projectOperations(
   return report;
 }
 
-/** Removes what the operations of a space amount to, so that the next projection starts from the beginning. */
-export async function forgetProjection(store: KeyValueStore, space: Uuid): Promise<void> {
-  const commit = new Commit().delete(refusedKey(space));
-  const prefixes = [appliedPrefix, replicaPrefix, refoldPrefix, growthPrefix, duePrefix].map((of) => of(space));
-  for (const prefix of prefixes) {
-    for await (const [key] of store.entries(prefixRange(prefix))) commit.delete(key);
+/**
+ * Removes what the operations of a space amount to, so that the next projection starts from the beginning. The catalog has
+ * to look at each asset again, also at those of which nothing is said from then on.
+ */
+export async function forgetProjection(store: KeyValueStore, space: Uuid, commit = new Commit()): Promise<void> {
+  commit.delete(refusedKey(space));
+  const replicas = replicaPrefix(space);
+  for await (const [key] of store.entries(prefixRange(replicas))) {
+    commit.delete(key).put(dirtyKey(space, key.slice(replicas.length)), new Uint8Array());
+  }
+  for (const prefix of [appliedPrefix, refoldPrefix, growthPrefix, duePrefix]) {
+    for await (const [key] of store.entries(prefixRange(prefix(space)))) commit.delete(key);
   }
   // What snapshots hold may stand in no operation any more.
   for await (const [key] of store.entries(prefixRange(basePrefix(space)))) {
     commit.put(refoldKey(space, key.slice(basePrefix(space).length)), new Uint8Array());
   }
   await store.write(commit, { sync: true });
+}
+
+/**
+ * Forgets all when operations that were applied count no more: of a log that ended before them in a fork, or that nobody
+ * registers any more, or that were written under rights which such a log gave. Returns whether it did.
+ */
+async function forgetWhatEnded(
+  { store, logs }: ProjectDeps,
+  space: OpenSpace,
+  names: readonly LogName[],
+  endedControlLogs: string,
+  only: LogName | undefined,
+): Promise<boolean> {
+  const { space: spaceId } = space.record;
+  const commit = new Commit();
+  if (only) {
+    const applied = await readAppliedLog(store, spaceId, logPathOf(only));
+    if (applied.next <= countOf(await logs.tip(only.author, only.logId))) return false;
+  } else {
+    const key = endedControlKey(spaceId);
+    const known = await store.get(key);
+    const isAsBefore = (known ? fromUtf8(known) : '') === endedControlLogs;
+    if (isAsBefore && (await areAllThere(logs, names, await readAllApplied(store, spaceId)))) return false;
+    commit.put(key, toUtf8(endedControlLogs));
+  }
+  await forgetProjection(store, spaceId, commit);
+  return true;
+}
+
+/** True when each log still has what was applied of it. */
+async function areAllThere(
+  logs: LogStore,
+  names: readonly LogName[],
+  applied: Map<string, AppliedLog>,
+): Promise<boolean> {
+  for (const name of names) {
+    const path = logPathOf(name);
+    const next = applied.get(path)?.next ?? 0;
+    applied.delete(path);
+    if (next > countOf(await logs.tip(name.author, name.logId))) return false;
+  }
+  return applied.size === 0;
 }
 
 /** Operations that have no effect for what they say, by reason. Errors: `JOURNAL_CORRUPT`. */
@@ -124,24 +196,21 @@ export async function readRefused(store: KeyValueStore, space: Uuid): Promise<Re
 }
 
 async function openLogs(
-  deps: ProjectDeps,
+  { store, logs }: ProjectDeps,
   space: OpenSpace,
-  report: ProjectionReport,
   names: readonly LogName[],
 ): Promise<ProjectedLog[]> {
-  const { store, logs } = deps;
   const paths = names.map(logPathOf);
   const applied = await readAppliedLogs(store, space.record.space, paths);
   const opened: ProjectedLog[] = [];
   for (const [i, name] of names.entries()) {
-    const head = await logs.tip(name.author, name.logId);
-    // A log that forked is shorter now, and nobody knows any more what stood behind its end.
-    if (applied[i]!.next > countOf(head)) {
-      await forgetProjection(store, space.record.space);
-      report.isRebuilt = true;
-      return openLogs(deps, space, report, names);
-    }
-    opened.push({ name, path: paths[i]!, head, applied: applied[i]! });
+    opened.push({
+      name,
+      path: paths[i]!,
+      head: await logs.tip(name.author, name.logId),
+      applied: applied[i]!,
+      isWaiting: false,
+    });
   }
   return opened;
 }
@@ -163,7 +232,7 @@ async function findJudgedAnew({ store, space, access, ...deps }: Context, log: P
   const commit = putAppliedLog(new Commit(), space.record.space, path, { ...applied, voidFrom: voidFromNow });
   await markRefolds({ ...deps, store }, space, access, name, changed, commit);
   await store.write(commit, { sync: false });
-  Object.assign(log, { applied: { ...applied, voidFrom: voidFromNow } });
+  log.applied = { ...applied, voidFrom: voidFromNow };
 }
 
 /** The first number from `start` to below `end` of which `holds` is true, as it is of all behind it; else `end`. */
@@ -178,126 +247,149 @@ function firstOf(start: number, end: number, holds: (number: number) => boolean)
 }
 
 async function projectLog(context: Context, log: ProjectedLog, { signal }: AbortOptions): Promise<void> {
-  const { logs, space, access, blake3, report, batch } = context;
-  const { name, path, head, applied } = log;
+  const { logs, report, batch } = context;
+  const { name, head } = log;
   const count = countOf(head);
   const verifiedCount = Math.min(head?.verifiedCount ?? 0, count);
   if (count > verifiedCount) addTo(report.waiting, 'signature', count - verifiedCount);
-  if (applied.next >= verifiedCount) return;
-  const reader = createOperationReader(space, access, blake3, name, applied.heads);
-  let { next, voidFrom } = applied;
-  const note = () => {
-    if (voidFrom === next) voidFrom += 1;
-  };
-  let isFollowed: Coverage | undefined;
-  const save = () => batch.applied.set(path, { next, heads: reader.heads, voidFrom });
-  for await (const bytes of logs.operationsFrom(name.author, name.logId, applied.next, { signal })) {
-    if (next >= verifiedCount) break;
-    const read = reader.read(bytes);
-    if (read.kind === 'waits') {
-      addTo(report.waiting, read.for, verifiedCount - next);
+  const start = log.applied.next;
+  if (start >= verifiedCount) return;
+  let piece = batch.open(log, verifiedCount);
+  for await (const bytes of logs.operationsFrom(name.author, name.logId, start, { signal })) {
+    const seq = piece.from + piece.operations.length;
+    if (seq >= verifiedCount) break;
+    if (context.lacksState(name, seq, bytes)) {
+      noteWaiting(report, context.access, name, 'snapshot', seq, verifiedCount);
       break;
     }
-    if (read.kind === 'pruned' && !(isFollowed ??= await readCoverage(context))(name, next)) {
-      addTo(report.waiting, 'snapshot', verifiedCount - next);
-      break;
-    }
-    if (!access.isVoid(name.author, name.logId, next)) note();
-    next += 1;
-    batch.take(read, bytes.length);
-    save();
-    if (batch.isFull()) await flush(context);
-    if (next % BREATH_OPERATIONS === 0) {
-      await context.breathe();
+    // Most logs that wait wait still, and need not be read as far as a batch goes.
+    if (piece.from === start && piece.operations.length === 0 && waits(context, log, bytes, verifiedCount)) return;
+    batch.add(piece, bytes);
+    if (batch.isFull()) {
+      await flush(context);
       throwIfAborted(signal);
+      if (log.isWaiting) return;
+      piece = batch.open(log, verifiedCount);
     }
   }
 }
 
-/** Where bodies may be missing, as the states that stand for them are here. */
-const readCoverage = async ({ store, space }: Context): Promise<Coverage> =>
-  createCoverage([...(await readFollowed(store, space.record.space)).values()].map(({ record }) => record));
+/** Where nothing was ever acknowledged, nobody looks for bodies that are missing. */
+async function createStateCheck({ store, blake3 }: ProjectDeps, space: OpenSpace): Promise<Context['lacksState']> {
+  const followed = await readFollowed(store, space.record.space);
+  if (followed.size === 0 && space.acknowledged.counted.size === 0) return () => false;
+  const isFollowed = createCoverage([...followed.values()].map(({ record }) => record));
+  return (log, seq, bytes) => !isFollowed(log, seq) && isPruned(peekOperation({ blake3 }, bytes));
+}
 
-/** Operations that were read and are to be folded and stored together. */
+/** Whether the next operation of a log waits. */
+function waits({ judge, access, blake3, report }: Context, log: ProjectedLog, bytes: Uint8Array, end: number): boolean {
+  const read = createOperationReader(judge, access, blake3, log.name, log.applied.heads).read(bytes);
+  if (read.kind !== 'waits') return false;
+  noteWaiting(report, access, log.name, read.for, log.applied.next, end);
+  return true;
+}
+
+/** Counts the next operations of a log that could show something: not those that are void, nor those of who may only read. */
+function noteWaiting(
+  { waiting }: ProjectionReport,
+  access: AccessState,
+  { author, logId }: LogName,
+  reason: WaitReason,
+  next: number,
+  end: number,
+): void {
+  const level = access.levelNow(author);
+  if (level !== null && !includesLevel(level, 'write')) return;
+  const count = firstOf(next, end, (seq) => access.isVoid(author, logId, seq)) - next;
+  if (count > 0) addTo(waiting, reason, count);
+}
+
+/** Operations that are to be folded and stored together. */
 interface Batch {
-  readonly byAsset: Map<Uuid, AssetOperation[]>;
-  readonly applied: Map<string, AppliedLog>;
-  readonly refused: Map<string, number>;
-  readonly announced: Set<KnownAnnouncement>;
-  readonly growth: GrowthBatch;
+  readonly pieces: { readonly log: ProjectedLog; readonly end: number; readonly piece: GrowingPiece }[];
   operationCount: number;
   byteCount: number;
-  take(
-    read: Exclude<ReturnType<ReturnType<typeof createOperationReader>['read']>, { kind: 'waits' }>,
-    byteCount: number,
-  ): void;
+  /** `end`: the seq behind the last operation of the log that may be applied. */
+  open(log: ProjectedLog, end: number): GrowingPiece;
+  add(piece: GrowingPiece, bytes: Uint8Array): void;
   isFull(): boolean;
   clear(): void;
 }
 
+interface GrowingPiece extends LogPiece {
+  readonly operations: Uint8Array[];
+}
+
 function openBatch(): Batch {
   const batch: Batch = {
-    byAsset: new Map(),
-    applied: new Map(),
-    refused: new Map(),
-    announced: new Set(),
-    growth: new GrowthBatch(),
+    pieces: [],
     operationCount: 0,
     byteCount: 0,
-    take(read, byteCount) {
+    open(log, end) {
+      const { next: from, heads } = log.applied;
+      const piece: GrowingPiece = { ...log.name, from, heads, operations: [] };
+      batch.pieces.push({ log, end, piece });
+      return piece;
+    },
+    add(piece, bytes) {
+      piece.operations.push(bytes);
       batch.operationCount += 1;
-      batch.byteCount += byteCount;
-      if (read.kind === 'refused') addTo(batch.refused, read.reason, 1);
-      if (read.kind === 'announced') for (const segment of read.segments) batch.announced.add(segment);
-      if (read.kind !== 'asset') return;
-      if (read.isForbidden) addTo(batch.refused, 'forbidden', 1);
-      batch.growth.take(read.asset, read.operation, byteCount);
-      const operations = batch.byAsset.get(read.asset);
-      if (operations) operations.push(read.operation);
-      else batch.byAsset.set(read.asset, [read.operation]);
+      batch.byteCount += bytes.length;
     },
     isFull: () => batch.operationCount >= BATCH_OPERATIONS || batch.byteCount >= BATCH_BYTES_MAX,
-    clear() {
-      for (const part of [batch.byAsset, batch.applied, batch.refused, batch.announced, batch.growth]) part.clear();
-      Object.assign(batch, { operationCount: 0, byteCount: 0 });
-    },
+    clear: () => void Object.assign(batch, { pieces: [], operationCount: 0, byteCount: 0 }),
   };
   return batch;
 }
 
-async function flush({
-  store,
-  space,
-  report,
-  batch,
-  blake3,
-  openDocument,
-  breathe,
-  compaction,
-}: Context): Promise<void> {
-  if (batch.operationCount === 0) return;
+async function flush(context: Context): Promise<void> {
+  const { store, space, report, batch, judge, foldAside, fresh, compaction = COMPACTION_RULES } = context;
   const { space: spaceId } = space.record;
+  const pieces = batch.pieces.filter(({ piece }) => piece.operations.length > 0);
+  const isSmall = batch.operationCount < FOLD_ASIDE_OPERATIONS_MIN;
+  batch.clear();
+  if (pieces.length === 0) return;
+  const fold = isSmall || !foldAside ? foldHere(context) : foldAside;
   const commit = new Commit();
-  for (const [path, applied] of batch.applied) putAppliedLog(commit, spaceId, path, applied);
-  for (const segment of batch.announced) putAnnounced(commit, spaceId, segment);
-  await batch.growth.addTo(store, commit, spaceId, compaction ?? COMPACTION_RULES);
-  const assets = [...batch.byAsset.keys()];
-  const replicas = await readReplicas({ store, blake3 }, spaceId, assets);
-  for (const [i, asset] of assets.entries()) {
-    const { state, refused, mustRebuild } = foldAsset({ blake3, openDocument }, replicas[i], batch.byAsset.get(asset)!);
-    if (mustRebuild) commit.put(refoldKey(spaceId, asset), new Uint8Array());
-    // What was refused for want of room may come again.
-    for (const { reason } of refused) if (reason !== 'waiting-full') addTo(batch.refused, reason, 1);
-    putReplica({ blake3 }, commit, spaceId, asset, state);
-    if (i % BREATH_ASSETS === BREATH_ASSETS - 1) await breathe();
+  const shown: [Uuid, FreshProjection][] = [];
+  const folded = await fold(
+    judge,
+    pieces.map(({ piece }) => piece),
+    {
+      read: (assets) => readStoredReplicas(store, spaceId, assets),
+      take(assets) {
+        for (const { asset, replica, projection, mustRebuild } of assets) {
+          if (mustRebuild) commit.put(refoldKey(spaceId, asset), new Uint8Array());
+          const mark = fresh.newMark();
+          putStoredReplica(commit, spaceId, asset, replica, mark);
+          shown.push([asset, { mark, projection, byteCount: replica.length }]);
+        }
+      },
+    },
+  );
+  let appliedCount = 0;
+  for (const [i, { log, end, piece }] of pieces.entries()) {
+    const { next, heads, voidFrom, waitsFor } = folded.pieces[i]!;
+    const { applied } = log;
+    log.isWaiting = waitsFor !== undefined;
+    if (waitsFor) noteWaiting(report, judge.access, piece, waitsFor, next, end);
+    if (next === piece.from) continue;
+    appliedCount += next - piece.from;
+    log.applied = { next, heads, voidFrom: applied.voidFrom === applied.next ? voidFrom : applied.voidFrom };
+    putAppliedLog(commit, spaceId, log.path, log.applied);
   }
-  if (batch.refused.size > 0) {
-    for (const [reason, count] of await readRefused(store, spaceId)) addTo(batch.refused, reason, count);
-    commit.put(refusedKey(spaceId), canonicalJson(Object.fromEntries(batch.refused)));
+  if (appliedCount === 0) return;
+  for (const segment of folded.announced) putAnnounced(commit, spaceId, segment);
+  await putGrowth(store, commit, spaceId, folded.growth, compaction);
+  if (folded.refused.size > 0) {
+    const counts = new Map(await readRefused(store, spaceId));
+    for (const [reason, count] of folded.refused) addTo(counts, reason, count);
+    commit.put(refusedKey(spaceId), canonicalJson(Object.fromEntries(counts)));
   }
   await store.write(commit, { sync: false });
-  report.appliedCount += batch.operationCount;
-  batch.clear();
+  for (const [asset, projection] of shown) fresh.keep(spaceId, asset, projection);
+  report.appliedCount += appliedCount;
 }
 
 function addTo<K>(counts: Map<K, number>, key: K, count: number): void {

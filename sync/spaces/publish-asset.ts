@@ -2,7 +2,7 @@
  * Tells a space what was changed in the catalog: compares an asset with what the operations about it amount to and signs
  * the difference. So it can be repeated after a crash, and what came from the space is not told back to it.
  */
-import type { CatalogAsset, LineageEdge } from '#core/catalog/index.ts';
+import type { CatalogAsset, LineageEdge, OriginHead } from '#core/catalog/index.ts';
 import { type AbortOptions, type AssetId, type Clock, throwIfAborted, toHex } from '#core/kernel/index.ts';
 import { Commit } from '#core/platform/ports.ts';
 import {
@@ -101,14 +101,15 @@ async function tellFields(context: Context, asset: CatalogAsset): Promise<void> 
 
 async function tellVersions(context: Context, asset: CatalogAsset, { signal }: AbortOptions): Promise<void> {
   const { catalog, space } = context;
-  let head = asset.origin?.head;
+  let base = asset.origin?.head?.operationId ?? null;
   for (const version of untoldVersions(asset)) {
     throwIfAborted(signal);
-    const input = await versionInput(context, space.record.space, asset.id, version, head, { signal });
+    const input = await versionInput(context, space.record.space, asset.id, version, base, { signal });
     const before = context.replica && findTold(space.self, projectAsset(context, context.replica), input);
     const records = () => encodeVersion(input).map((bytes) => recordOf(VERSION_SCHEMA, bytes));
     const operationId = before ?? (await tell(context, records())).at(-1)!;
-    await catalog.setHead(asset.id, (head = { operationId, version }));
+    await catalog.setHead(asset.id, { operationId, version });
+    base = operationId;
   }
 }
 
@@ -136,7 +137,7 @@ async function tellRelays(context: Context, options: AbortOptions): Promise<void
 /** Versions have numbers on each node alone; the space knows them by their operations. */
 function toAssetEdge(
   { id, from, to, job, rowCount, at, detail }: LineageEdge,
-  head: { readonly operationId: string; readonly version: number } | undefined,
+  head: OriginHead | undefined,
 ): AssetEdge {
   return {
     id,

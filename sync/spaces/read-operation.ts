@@ -12,7 +12,8 @@ import {
 } from '#sync/log/index.ts';
 import { type KnownAnnouncement, mayAnnounce, readAnnouncement } from './announced-segments.ts';
 import { readEnvelope } from './control-operation.ts';
-import { HEADS_SCHEMA, type OpenSpace } from './open-space.ts';
+import type { Judge } from './fold-operations.ts';
+import { HEADS_SCHEMA } from './heads-schema.ts';
 
 /** What keeps a log from being applied further. */
 export type WaitReason = 'signature' | 'key' | 'access' | 'snapshot';
@@ -48,7 +49,7 @@ export interface OperationReader {
 
 /** `heads` are those that were said before the first operation to be read. */
 export function createOperationReader(
-  { open, record }: Pick<OpenSpace, 'open' | 'record'>,
+  { open, record }: Pick<Judge, 'open' | 'record'>,
   access: AccessState,
   blake3: Blake3,
   { author, logId }: LogName,

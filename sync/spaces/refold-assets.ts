@@ -20,7 +20,7 @@ import { refoldKey, refoldPrefix } from './space-keys.ts';
 const ASSETS_AT_ONCE = 256;
 const BREATH_OPERATIONS = 256;
 
-type Deps = Omit<ProjectDeps, 'openDocument'>;
+type Deps = Pick<ProjectDeps, 'store' | 'logs' | 'blake3' | 'breathe'>;
 
 /** Has the assets folded anew that operations of one log are about, from one seq up to before another. */
 export async function markRefolds(

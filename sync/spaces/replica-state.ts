@@ -1,11 +1,12 @@
 import type { AssetReplicaState, AssetSpace, CatalogAsset, LineageEdge, ReplicaVersion } from '#core/catalog/index.ts';
-import type { SchemaJson } from '#core/columnar/index.ts';
+import { type SchemaJson, schemaToJson } from '#core/columnar/index.ts';
 import type { AssetId, Uuid } from '#core/kernel/index.ts';
 import { type AssetProjection, manifestOf, type VersionFacts } from '#sync/documents/index.ts';
+import { sharedFieldsOf } from './shared-asset.ts';
 
 /**
  * What the catalog of this node is to show of an asset, given what it shows now (`asset`, undefined when it has none).
- * Undefined while too little is known: somebody's operations came before those that give it a name.
+ * Undefined while too little is known: nothing that counts gives it a name.
  */
 export function replicaState(
   assetId: AssetId,
@@ -16,7 +17,7 @@ export function replicaState(
   const { name, description, assetType, storageFormat, tags, maxErrors } = projection.fields;
   if (projection.removed && !asset) return undefined;
   if (name === null || assetType === null || storageFormat === null) return undefined;
-  const versions = storageFormat === 'EDGE' ? [] : planVersions(projection, asset?.origin?.head?.operationId);
+  const versions = storageFormat === 'EDGE' ? [] : planVersions(projection, asset);
   const numbers = numberVersions(versions, asset);
   const newest = (asset?.version ?? 0) + versions.length;
   return {
@@ -29,8 +30,22 @@ export function replicaState(
   };
 }
 
+/** An asset of which nothing is said any more: what was said turned out to be void, or a fork took it away. */
+export const goneState = (origin: AssetSpace, asset: CatalogAsset): AssetReplicaState => ({
+  assetId: asset.id,
+  origin,
+  fields: sharedFieldsOf(asset),
+  versions: [],
+  edges: [],
+  removed: true,
+  keepsRows: true,
+});
+
 /** The numbers that versions of the space have on this node, as far as they are the present one or to come. */
-function numberVersions(versions: readonly ReplicaVersion[], asset: CatalogAsset | undefined): Map<string, number> {
+function numberVersions(
+  versions: readonly ReplicaVersion[],
+  asset: CatalogAsset | undefined,
+): Map<string | null, number> {
   const start = asset?.version ?? 0;
   const numbers = new Map(versions.map(({ operationId }, i) => [operationId, start + i + 1]));
   const head = asset?.origin?.head;
@@ -41,9 +56,11 @@ function numberVersions(versions: readonly ReplicaVersion[], asset: CatalogAsset
  * The versions from what is shown here to what is to be shown: one after another where the second continues the first, else
  * the whole at once.
  */
-function planVersions(projection: AssetProjection, head: string | undefined): ReplicaVersion[] {
+function planVersions(projection: AssetProjection, asset: CatalogAsset | undefined): ReplicaVersion[] {
   const { shown, versions } = projection;
-  if (shown === null || shown === head) return [];
+  const head = asset?.origin?.head?.operationId ?? null;
+  if (shown === head) return [];
+  if (shown === null) return [noVersion(asset!)];
   const chain: VersionFacts[] = [];
   for (let id: string | null = shown; id !== null && id !== head;) {
     const version: VersionFacts | undefined = versions.get(id);
@@ -53,11 +70,24 @@ function planVersions(projection: AssetProjection, head: string | undefined): Re
   }
   const oldest = chain.at(-1)!;
   // Another branch counts now: what it holds takes the place of what was shown.
-  if (head !== undefined && oldest.base !== head) return whole(projection, shown);
+  if (head !== null && oldest.base !== head) return whole(projection, shown);
   const schemas = schemasOf(projection, chain.toReversed());
   if (!schemas) return [];
   return chain.toReversed().map((version, i) => ({ ...factsOf(version), schema: schemas[i]! }));
 }
+
+/** What was shown counts no more, and nothing else does: the rows go, the columns stay for those that may come. */
+const noVersion = ({ schema }: CatalogAsset): ReplicaVersion => ({
+  operationId: null,
+  base: null,
+  added: [],
+  removed: [],
+  rowCount: 0,
+  byteCount: 0,
+  schema: schemaToJson(schema),
+  createdAt: 0,
+  sources: [],
+});
 
 function whole(projection: AssetProjection, id: string): ReplicaVersion[] {
   const manifest = manifestOf(projection, id);

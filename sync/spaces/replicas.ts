@@ -22,9 +22,16 @@ export async function readReplicas(
   space: Uuid,
   assets: readonly Uuid[],
 ): Promise<(AssetReplica | undefined)[]> {
-  const found = await store.getMany(assets.map((asset) => replicaKey(space, asset)));
+  const found = await readStoredReplicas(store, space, assets);
   return found.map((bytes) => bytes && decodeAssetReplica({ blake3 }, bytes));
 }
+
+/** The same, as they are stored. */
+export const readStoredReplicas = (
+  store: KeyValueStore,
+  space: Uuid,
+  assets: readonly Uuid[],
+): Promise<(Uint8Array | undefined)[]> => store.getMany(assets.map((asset) => replicaKey(space, asset)));
 
 /** Stores a replica, and marks it for the catalog. */
 export const putReplica = (
@@ -33,10 +40,24 @@ export const putReplica = (
   space: Uuid,
   asset: Uuid,
   replica: AssetReplica,
-): Commit =>
-  commit
-    .put(replicaKey(space, asset), encodeAssetReplica({ blake3 }, replica))
-    .put(dirtyKey(space, asset), new Uint8Array());
+): Commit => putStoredReplica(commit, space, asset, encodeAssetReplica({ blake3 }, replica));
+
+/** The same of one that is encoded, under a mark of its own. */
+export const putStoredReplica = (
+  commit: Commit,
+  space: Uuid,
+  asset: Uuid,
+  replica: Uint8Array,
+  mark: Uint8Array = NO_MARK,
+): Commit => commit.put(replicaKey(space, asset), replica).put(dirtyKey(space, asset), mark);
+
+const NO_MARK = new Uint8Array(0);
+
+export interface DirtyAsset {
+  readonly asset: Uuid;
+  /** Names the state of its replica, see `FreshProjections`; empty for none. */
+  readonly mark: Uint8Array;
+}
 
 /** The assets whose replicas the catalog has not taken in yet, in order, behind `after`. */
 export async function readDirtyAssets(
@@ -44,13 +65,13 @@ export async function readDirtyAssets(
   space: Uuid,
   after: string,
   limit: number,
-): Promise<Uuid[]> {
+): Promise<DirtyAsset[]> {
   const prefix = dirtyPrefix(space);
   const { lt } = prefixRange(prefix);
-  const assets: Uuid[] = [];
+  const assets: DirtyAsset[] = [];
   // The least key behind another is that with a zero byte at its end.
-  for await (const [key] of store.entries({ gte: after === '' ? prefix : `${prefix}${after}\0`, lt, limit })) {
-    assets.push(key.slice(prefix.length) as Uuid);
+  for await (const [key, mark] of store.entries({ gte: after === '' ? prefix : `${prefix}${after}\0`, lt, limit })) {
+    assets.push({ asset: key.slice(prefix.length) as Uuid, mark });
   }
   return assets;
 }

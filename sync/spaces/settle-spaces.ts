@@ -46,6 +46,8 @@ export async function settleSpaces(
   { isTurn, retell, compact }: SettleMemory,
   options: AbortOptions = {},
 ): Promise<SettleOutcome> {
+  // Before a peer was met nothing is told again that a fork took away: the catalog keeps it until then.
+  const { isHeld } = deps.hold;
   await checkSignatures(deps, spaces, options);
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
@@ -67,12 +69,12 @@ export async function settleSpaces(
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
   for (const [id, space] of spaces) {
-    const { refused } = await applyReplicas(deps, space, toldUntil, options);
-    const projection = projections.get(id)!;
+    const applied = isHeld ? undefined : await applyReplicas(deps, space, toldUntil, options);
+    const [projection, refusedAssets] = [projections.get(id)!, applied?.refused ?? new Map()];
     const compaction = await compact(deps, space, options);
     if (compaction.takenCount + compaction.acknowledgedCount > 0) changed.add(id);
     const publishFault = faults.get(id);
-    reports.set(id, { projection, refusedAssets: refused, publishFault, untoldAssets: assetFaults, compaction });
+    reports.set(id, { projection, refusedAssets, publishFault, untoldAssets: assetFaults, compaction });
   }
   return { reports, changed };
 }

@@ -66,6 +66,8 @@ export interface SpaceIndex {
   readonly use: DeviceUse;
   get(author: Uint8Array, logId: Uint8Array): SpaceLog | undefined;
   all(): Iterable<SpaceLog>;
+  /** Devices that have logs here. */
+  authors(): Iterable<Uint8Array>;
   useOf(author: Uint8Array): DeviceUse;
   /** Takes in what arrived at the logs; `onChanges` is called before anybody else can follow. */
   follow(onChanges: (changes: IndexChanges) => Promise<void> | void): Promise<void>;
@@ -73,6 +75,8 @@ export interface SpaceIndex {
   arrivalsAfter(after: number): AsyncIterable<Pick<Arrival, 'author' | 'logId' | 'seq'>>;
   /** Bodies of a log were dropped: it takes less room, and nothing else of it changed. */
   reread(name: LogName): Promise<void>;
+  /** Has the arrivals from now on tell of all logs of a device, as if they had come now. */
+  markMoved(author: Uint8Array): void;
   /** Takes a log in of which nothing can count, because it forks at its first operation. */
   holdForked(name: LogName): Promise<void>;
 }
@@ -94,9 +98,9 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
   const forks = `space-fork/${space}/`;
   const arrivalKey = `space-arrival/${space}`;
   const held = new Map<string, HeldLog>();
-  const devices = new Map<string, { logCount: number; byteCount: number }>();
+  const devices = new Map<string, { readonly author: Uint8Array; logCount: number; byteCount: number }>();
   const total = { logCount: 0, byteCount: 0 };
-  /** Logs that came or went with their registration, by the arrival that made it so: their own arrivals do not tell. */
+  /** Logs that came or went with their registration or their author's admission, by the arrival that made it so: their own arrivals do not tell. */
   const moved = new Map<string, { readonly name: LogName; readonly arrival: number }>();
   const serially = createMutex();
   const arrivalBytes = await store.get(arrivalKey);
@@ -108,7 +112,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
 
   function count(author: Uint8Array, logCount: number, byteCount: number): void {
     const key = toHex(author);
-    const use = devices.get(key) ?? { logCount: 0, byteCount: 0 };
+    const use = devices.get(key) ?? { author, logCount: 0, byteCount: 0 };
     devices.set(key, use);
     for (const each of [use, total]) {
       each.logCount += logCount;
@@ -255,6 +259,12 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     }
   }
 
+  function markMoved(author: Uint8Array): void {
+    for (const log of held.values()) {
+      if (equalBytes(log.author, author)) moved.set(logPath(author, log.logId), { name: log, arrival });
+    }
+  }
+
   async function holdForked(name: LogName): Promise<void> {
     const path = logPath(name.author, name.logId);
     await store.write(new Commit().put(forks + path, new Uint8Array()), { sync: false });
@@ -277,10 +287,14 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     use: total,
     get: (author, logId) => held.get(logPath(author, logId)),
     all: () => held.values(),
+    *authors() {
+      for (const { author } of devices.values()) yield author;
+    },
     useOf: (author) => devices.get(toHex(author)) ?? { logCount: 0, byteCount: 0 },
     follow,
     arrivalsAfter,
     reread,
+    markMoved,
     holdForked,
   };
 }

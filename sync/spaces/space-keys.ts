@@ -6,8 +6,9 @@
  * | `space/<space>`                              | the space as this node knows it, see `space-record.ts`       |
  * | `space-asset/<asset>`                        | which space an asset is in, see `shared-asset.ts`            |
  * | `space-replica/<space>/<asset>`              | what the operations about an asset amount to                 |
- * | `space-dirty/<space>/<asset>`                | empty: the catalog has not taken this replica in yet         |
+ * | `space-dirty/<space>/<asset>`                | the mark of a replica that the catalog has not taken in yet  |
  * | `space-applied/<space>/<author>/<log>`       | how far the operations of a data log have been applied       |
+ * | `space-ended/<space>`                        | the control logs that had ended in a fork then, as text      |
  * | `space-retold/<space>/<log>/<asset>`         | which operations of an ended log were signed anew            |
  * | `space-refold/<space>/<asset>`               | empty: the asset is to be folded anew from all logs          |
  * | `space-base/<space>/<asset>`                 | the snapshot that an asset is folded from, see `followed-snapshots.ts` |
@@ -41,6 +42,7 @@ export const dirtyPrefix = (space: string): string => `space-dirty/${space}/`;
 export const dirtyKey = (space: string, asset: string): string => dirtyPrefix(space) + asset;
 export const appliedPrefix = (space: string): string => `space-applied/${space}/`;
 export const appliedKey = (space: string, logPath: string): string => appliedPrefix(space) + logPath;
+export const endedControlKey = (space: string): string => `space-ended/${space}`;
 export const retoldKey = (space: string, logId: string, asset: string): string =>
   `space-retold/${space}/${logId}/${asset}`;
 export const refoldPrefix = (space: string): string => `space-refold/${space}/`;

@@ -203,6 +203,51 @@ describe('the store of one space', () => {
     }
   });
 
+  test('gives all devices whose grant does not count the quota of one', async () => {
+    const ben = signDevice('ben', 1);
+    const quotas = { deviceLogs: 3, logs: 99, deviceBytes: 1e9, bytes: 1e9 };
+    const letIn = signGrant(founder.control, grant, 'ben');
+    const frame = bytesOf([...founder.controlOperations, grant, letIn, ...anna.controlOperations]);
+    for (const [outsiders, second] of [
+      [[], 'stored'],
+      [['anna'], 'stored'],
+      [['anna', 'ben'], 'quota'],
+    ] as const) {
+      const node = await openSpaceNode({ quotas });
+      for (const name of outsiders) node.outsiders.add(toHex(keyOf(name).publicKey));
+      expect(await outcomesOf(node, [...frame, ...bytesOf(ben.controlOperations)])).toEqual([
+        ...frame.map(() => 'stored'),
+        'stored',
+        second,
+      ]);
+    }
+  });
+
+  test('leaves out the logs of a device that is not let in any more, and has them back when it is again', async () => {
+    const node = await openSpaceNode();
+    const view = await openSpaceView({ blake3 }, new Uint8Array(32), node.space);
+    await view.append(bytesOf([...founder.controlOperations, grant]));
+    const before = toHex(view.root);
+    await view.append(bytesOf([...anna.controlOperations, ...anna.dataOperations]));
+    const whole = toHex(view.root);
+    const [device, log] = [keyOf('anna').publicKey, anna.data.logId] as const;
+    node.known.delete(toHex(device));
+    // As the founder's next word would have it.
+    const next = signText(founder.control, grant, 'more');
+    const last = signText(founder.control, next, 'most');
+    await view.append(bytesOf([next]));
+    expect(await node.space.tip(device, log)).toBeUndefined();
+    expect(await Array.fromAsync(node.space.operationsFrom(device, log, 0))).toEqual([]);
+    expect(node.space.logs()).toHaveLength(2);
+    expect(await outcomesOf(node, bytesOf(anna.dataOperations.slice(0, 1)))).toEqual(['forbidden']);
+    expect(toHex(view.root)).toBe(await rootOf(node));
+    expect([before, whole]).not.toContain(toHex(view.root));
+    node.known.set(toHex(device), 1);
+    await view.append(bytesOf([last]));
+    expect((await node.space.tip(device, log))?.seq).toBe(1);
+    expect(toHex(view.root)).toBe(await rootOf(node));
+  });
+
   test('does not charge a device for what others forge in its name', async () => {
     const [first] = founder.dataOperations;
     const operations = [...founder.controlOperations, first!];

@@ -25,7 +25,7 @@ import {
   NO_OPERATION,
   type OperationStore,
 } from '#sync/reconcile/index.ts';
-import { openSpaceIndex, type SpaceIndexDeps } from './space-index.ts';
+import { type DeviceUse, openSpaceIndex, type SpaceIndexDeps, type SpaceLog } from './space-index.ts';
 
 /** Logs of one device in one space: two for each incarnation that a device may have. */
 export const SPACE_DEVICE_LOGS_MAX = 2048;
@@ -53,6 +53,9 @@ const QUOTAS: SpaceQuotas = {
   bytes: SPACE_BYTES_MAX,
 };
 
+/** Names the account of all who are no members. */
+const OUTSIDERS = '';
+
 /** Data logs come after all control logs, whatever their authors' rank. */
 const DATA_RANK = 2 ** 32;
 
@@ -64,22 +67,31 @@ export interface SpaceStoreDeps extends SpaceIndexDeps {
 export interface SpaceStoreOptions {
   /** Of this node's store, see `Incarnation`. */
   readonly incarnation: Uint8Array;
-  /** True for a device that was ever granted anything here, and for the founder. */
-  readonly isKnownDevice: (author: Uint8Array) => boolean;
+  /** True for the founder, and for a device that somebody let in, see `AccessState.admitted`: its logs are the space's. */
+  readonly isAdmitted: (author: Uint8Array) => boolean;
+  /** True for one whose grant counts or did so until it was removed; all others have the quota of one device together. */
+  readonly isMember: (author: Uint8Array) => boolean;
   /** From 0 for the founder, up to 2^32 - 1; what earlier devices say is sent first. */
   readonly rank: (author: Uint8Array) => number;
   /** True for a place of a data log whose body may be missing, as members acknowledged what it amounts to; else none may. */
   readonly isCovered?: (log: LogName, seq: number) => boolean;
-  /** Hears of operations of control logs that count from now on, before anything is judged that came after them. */
+  /**
+   * Hears of operations of control logs: when the store is opened of all, later of those that count from now on, before
+   * anything is judged that came after them.
+   */
   readonly onControl: (operations: readonly SignedOperation[]) => Promise<void> | void;
   /** Operations of control logs count no more, because a log forked: what they said is to be read again. */
   readonly onControlCut: () => Promise<void> | void;
   readonly quotas?: SpaceQuotas;
 }
 
-/** The operations of one space. Whoever else writes its logs need not tell: every call sees what is there. */
+/**
+ * The operations of one space: the logs of all who were let in, as the control operations say that are here. Logs of others,
+ * whose grant was lost when a log forked, stay on the disk and come back with another grant. Whoever else writes the logs
+ * need not tell: every call sees what is there.
+ */
 export interface SpaceStore extends OperationStore {
-  /** All operations of control logs that count, log after log. */
+  /** All operations of control logs that count, log after log; also of those who were not let in. */
   controlOperations(): AsyncIterable<SignedOperation>;
   /**
    * Drops bodies of a data log, see `LogStore.dropBodies`. Errors: `INTERNAL` for a control log, whose bodies stay, and for one
@@ -87,7 +99,7 @@ export interface SpaceStore extends OperationStore {
    */
   dropBodies(log: LogName, ranges: readonly SeqRange[]): Promise<DroppedBodies>;
   /** The logs of the space, as far as they were followed; those of one kind when it is named. */
-  logs(kind?: LogKind): LogName[];
+  logs(kind?: LogKind): SpaceLog[];
 }
 
 const WAITS_FOR_CONTROL: ReadonlySet<MissingReason> = new Set(['forbidden', 'gap', 'pruned']);
@@ -104,18 +116,36 @@ export async function openSpaceStore(
   options: SpaceStoreOptions,
 ): Promise<SpaceStore> {
   const { logs, blake3, ed25519 } = deps;
-  const { isKnownDevice, rank, isCovered = () => false, quotas = QUOTAS } = options;
+  const { isAdmitted, isMember, rank, isCovered = () => false, quotas = QUOTAS } = options;
   const index = await openSpaceIndex(deps, space);
   const serially = createMutex();
+
+  /** Whether each author of a log was let in, when the logs were last looked at. */
+  const admissions = new Map<string, boolean>();
 
   const follow = (): Promise<void> =>
     index.follow(async ({ control, isControlCut }) => {
       if (isControlCut) await options.onControlCut();
       if (control.length > 0) await options.onControl(control);
+      noteAdmissions();
     });
 
+  /** Logs come and go with the admission of their authors. */
+  function noteAdmissions(): void {
+    for (const author of index.authors()) {
+      const name = toHex(author);
+      const isIn = isAdmitted(author);
+      if (admissions.get(name) === !isIn) index.markMoved(author);
+      admissions.set(name, isIn);
+    }
+  }
+
+  /** A log of the space. */
+  const find = (author: Uint8Array, logId: Uint8Array): SpaceLog | undefined =>
+    isAdmitted(author) ? index.get(author, logId) : undefined;
+
   const tipOf = (author: Uint8Array, logId: Uint8Array): LogTip | undefined => {
-    const head = index.get(author, logId)?.head;
+    const head = find(author, logId)?.head;
     return head && toLogTip(head);
   };
 
@@ -132,9 +162,9 @@ export async function openSpaceStore(
 
   /** Counts what comes in; the reason when it is too much. */
   function charge(batch: Batch, author: Uint8Array, logCount: number, byteCount: number): MissingReason | undefined {
-    const key = toHex(author);
+    const key = isMember(author) ? toHex(author) : OUTSIDERS;
     const pending = batch.use.get(key) ?? { logCount: 0, byteCount: 0 };
-    const known = index.useOf(author);
+    const known = isMember(author) ? index.useOf(author) : useOfOutsiders();
     const isOver =
       (logCount > 0 && known.logCount + pending.logCount + logCount > quotas.deviceLogs) ||
       (logCount > 0 && index.use.logCount + batch.total.logCount + logCount > quotas.logs) ||
@@ -149,11 +179,23 @@ export async function openSpaceStore(
     return undefined;
   }
 
+  /** Whoever let in many devices and was removed could have them all write on. */
+  function useOfOutsiders(): DeviceUse {
+    const use = { logCount: 0, byteCount: 0 };
+    for (const author of index.authors()) {
+      if (isMember(author)) continue;
+      const { logCount, byteCount } = index.useOf(author);
+      use.logCount += logCount;
+      use.byteCount += byteCount;
+    }
+    return use;
+  }
+
   /** Why an operation may not even be compared with what is here; cheap questions first. */
   function judge(batch: Batch, operation: SignedOperation, byteCount: number): MissingReason | undefined {
     const { publicKey: author, seq, extensions } = operation.header;
     if (!extensions) return 'invalid';
-    if (!isKnownDevice(author)) return 'forbidden';
+    if (!isAdmitted(author)) return 'forbidden';
     const log = index.get(author, extensions.logId);
     // What has its place taken is compared by the logs and costs nothing new.
     if (log?.head && seq < operationCount(log.head)) return undefined;
@@ -244,7 +286,7 @@ export async function openSpaceStore(
     const proof = orUndefined(() => checkForkProof({ blake3, ed25519 }, bytes));
     if (!proof) return refused('invalid');
     const { author, logId } = proof.name;
-    if (!isKnownDevice(author)) return refused('forbidden');
+    if (!isAdmitted(author)) return refused('forbidden');
     const isHeld = index.get(author, logId) !== undefined;
     if (!isHeld) {
       // No operation that could register such a log counts; all nodes must hold the proof, or their roots differ.
@@ -262,7 +304,7 @@ export async function openSpaceStore(
 
   async function* tips(): AsyncIterable<LogTip> {
     await follow();
-    for (const { head } of index.all()) if (head && hasItems(head)) yield toLogTip(head);
+    for (const { author, head } of index.all()) if (head && hasItems(head) && isAdmitted(author)) yield toLogTip(head);
   }
 
   async function operationId(author: Uint8Array, logId: Uint8Array, seq: number): Promise<Uint8Array | undefined> {
@@ -274,11 +316,11 @@ export async function openSpaceStore(
   }
 
   async function* operationsFrom(author: Uint8Array, logId: Uint8Array, seqStart: number): AsyncIterable<Uint8Array> {
-    if (index.get(author, logId)) yield* logs.operationsFrom(author, logId, seqStart);
+    if (find(author, logId)) yield* logs.operationsFrom(author, logId, seqStart);
   }
 
   async function byteCount(author: Uint8Array, logId: Uint8Array, seqStart: number, seqEnd: number): Promise<number> {
-    const head = index.get(author, logId)?.head;
+    const head = find(author, logId)?.head;
     if (!head) return 0;
     const isWhole = seqStart === 0 && seqEnd === operationCount(head) - 1;
     return isWhole ? head.byteCount : logs.byteCount(author, logId, seqStart, seqEnd);
@@ -301,18 +343,20 @@ export async function openSpaceStore(
     }
   }
 
+  await options.onControl(await Array.fromAsync(controlOperations()));
+  noteAdmissions();
   return {
     incarnation: options.incarnation,
     tips,
     async tip(author, logId) {
       await follow();
-      const head = index.get(author, logId)?.head;
+      const head = find(author, logId)?.head;
       return head && hasItems(head) ? toLogTip(head) : undefined;
     },
     operationsFrom,
     byteCount,
     operationId,
-    forkProof: async (author, logId) => (index.get(author, logId) ? logs.forkProof(author, logId) : undefined),
+    forkProof: async (author, logId) => (find(author, logId) ? logs.forkProof(author, logId) : undefined),
     rank: (author, logId) => rank(author) + (index.get(author, logId)?.kind === 'control' ? 0 : DATA_RANK),
     async lastArrival() {
       await follow();
@@ -322,7 +366,7 @@ export async function openSpaceStore(
     append: (operations) => serially(() => append(operations)),
     dropBodies: (name, ranges) => serially(() => dropBodies(name, ranges)),
     controlOperations,
-    logs: (kind) => [...index.all()].filter((log) => kind === undefined || log.kind === kind),
+    logs: (kind) => [...index.all()].filter((log) => (!kind || log.kind === kind) && isAdmitted(log.author)),
   };
 }
 

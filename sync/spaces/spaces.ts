@@ -16,6 +16,7 @@ import { type CompactionReport, createCompaction } from './compact-space.ts';
 import { listWaiting } from './describe-compaction.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
+import { createFreshProjections } from './fresh-projections.ts';
 import type { JoinedSpace } from './join-space.ts';
 import { listForks } from './list-forks.ts';
 import { createKeyTurns } from './key-turns.ts';
@@ -42,7 +43,7 @@ import { shareAssets } from './share-assets.ts';
 import { putWanted, readSharedAsset, readSharedAssets, type Subscription } from './shared-asset.ts';
 import { createSpaceRegistry, type RegistryDeps } from './space-registry.ts';
 
-export interface SpacesDeps extends RegistryDeps, SettleDeps {
+export interface SpacesDeps extends RegistryDeps, Omit<SettleDeps, 'fresh'> {
   readonly clock: Clock;
   /** This device as libp2p writes it. */
   readonly peerId: () => Promise<string>;
@@ -115,7 +116,8 @@ export interface Spaces {
 }
 
 /** Opens nothing before it is used. */
-export function createSpaces(deps: SpacesDeps): Spaces {
+export function createSpaces(given: SpacesDeps): Spaces {
+  const deps = { ...given, fresh: createFreshProjections() };
   const { key, store, clock, blake3, logs } = deps;
   const self = toHex(key.publicKey);
   const listeners = new Set<() => void>();

@@ -20,9 +20,6 @@ export interface VersionDeps {
   readonly recordSegment: (segment: SegmentHash, options: AbortOptions) => Promise<SealedSegment>;
 }
 
-/** The operation whose version a change is based on, see `AssetOrigin`. */
-type Head = NonNullable<NonNullable<CatalogAsset['origin']>['head']>;
-
 /** Local versions that no operation carries, in order. Of an asset that is new in the space, the present one alone. */
 export function untoldVersions({ version, origin, storageFormat }: CatalogAsset): number[] {
   // Rows of EDGE assets lie in the store of this node and do not travel.
@@ -32,26 +29,26 @@ export function untoldVersions({ version, origin, storageFormat }: CatalogAsset)
   return Array.from({ length: version - told }, (_, i) => told + 1 + i);
 }
 
-/** What the space is to be told of a version of the catalog; without a `head` it is told as a whole. */
+/** What the space is to be told of a version of the catalog; without a `base`, an operation, it is told as a whole. */
 export async function versionInput(
   deps: VersionDeps,
   space: Uuid,
   id: AssetId,
   number: number,
-  head: Head | undefined,
+  base: string | null,
   options: AbortOptions,
 ): Promise<VersionInput> {
   const { catalog } = deps;
   const version = await catalog.resolveAsOf(id, { version: number });
-  const change = head
+  const change = base
     ? await catalog.getChange(id, number)
     : { added: await catalog.getManifest(id, number, options), removed: [] };
   const added = change.added.map(withoutMark);
   return {
-    parents: head ? [head.operationId] : [],
-    base: head?.operationId ?? null,
-    schema: !head || (await hasNewSchema(catalog, id, version)) ? schemaToJson(version.schema) : null,
-    kind: head ? version.kind : 'replace',
+    parents: base ? [base] : [],
+    base,
+    schema: !base || (await hasNewSchema(catalog, id, version)) ? schemaToJson(version.schema) : null,
+    kind: base ? version.kind : 'replace',
     createdAt: version.createdAt,
     rowCount: version.rowCount,
     byteCount: version.byteCount,

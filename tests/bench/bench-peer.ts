@@ -69,7 +69,7 @@ async function attack(
   }
 }
 
-if (process.send) {
+if (import.meta.main) {
   const node = await openBenchNode(process.argv[2]!);
   const { transport, engine } = await connectNode(node);
   let used = process.cpuUsage();
@@ -84,7 +84,7 @@ if (process.send) {
     };
     process.send!(figures);
   });
-  process.send({ addresses: transport.addresses() });
+  process.send!({ addresses: transport.addresses() });
   const [, , , device, address] = process.argv;
   if (device && address) {
     transport.addAddresses(fromHex(device), [address]);

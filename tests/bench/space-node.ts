@@ -5,6 +5,7 @@ import { nodeSha256 } from '#core/audit/adapters/node-sha256.ts';
 import { type Catalog, createCatalog } from '#core/catalog/index.ts';
 import { silentLogger, toHex, type Uuid } from '#core/kernel/index.ts';
 import { openDeviceLog } from '#core/node/device-log.ts';
+import { startFoldWorker } from '#core/node/sync/start-fold-worker.ts';
 import { createNodeFileSystem, openLevelStore, systemClock, systemRandom } from '#core/platform/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
 import { nodeOneTimeCipher } from '#sync/access/adapters/node-one-time-cipher.ts';
@@ -13,6 +14,7 @@ import { agreementKeyOf, type AgreementKey } from '#sync/access/index.ts';
 import { DOCUMENT_SCHEMA, editAsset, openYjsDocument } from '#sync/documents/index.ts';
 import { createNodeEd25519 } from '#sync/log/adapters/node-ed25519.ts';
 import { type Blake3, type DeviceKey, type Ed25519, type LogStore, openLogStore } from '#sync/log/index.ts';
+import { createFoldThread } from '#sync/spaces/adapters/fold-thread.ts';
 import { createSpaces, type OpenSpace, type Spaces } from '#sync/spaces/index.ts';
 
 export interface BenchNode extends AsyncDisposable {
@@ -28,12 +30,12 @@ export interface BenchNode extends AsyncDisposable {
 const FAILS = (): Promise<never> => Promise.reject(new Error('Nothing here has rows.'));
 
 export interface BenchNodeOptions {
-  /** Checks signatures on the thread of the node, for comparison. */
-  readonly checksInline?: boolean;
+  /** Checks signatures and folds on the thread of the node, for comparison. */
+  readonly isAlone?: boolean;
 }
 
 /** Opens the home in the folder `path`, which may be new. */
-export async function openBenchNode(path: string, { checksInline = false }: BenchNodeOptions = {}): Promise<BenchNode> {
+export async function openBenchNode(path: string, { isAlone = false }: BenchNodeOptions = {}): Promise<BenchNode> {
   await using opening = new AsyncDisposableStack();
   const files = createNodeFileSystem();
   const machine = { clock: systemClock, random: systemRandom };
@@ -44,7 +46,7 @@ export async function openBenchNode(path: string, { checksInline = false }: Benc
   const audit = createAuditLog({ store, ...machine, sha256: nodeSha256 });
   const catalog = createCatalog({ store, log, audit, ...machine });
   const node = createNodeEd25519();
-  const ed25519: Ed25519 = checksInline ? { ...node, verifyAside: async (...signed) => node.verify(...signed) } : node;
+  const ed25519: Ed25519 = isAlone ? { ...node, verifyAside: async (...signed) => node.verify(...signed) } : node;
   const logs = await openLogStore({ store, blake3, ed25519 });
   let marker: Uint8Array | undefined;
   const agreementKey = agreementKeyOf(nodeX25519, key);
@@ -64,6 +66,7 @@ export async function openBenchNode(path: string, { checksInline = false }: Benc
     deviceName: path,
     peerId: FAILS,
     openDocument: openYjsDocument,
+    foldAside: isAlone ? undefined : opening.use(createFoldThread(startFoldWorker)).fold,
     storeEdge: () => undefined,
     edgesTo: async () => [],
     afterApply: async () => undefined,

@@ -62,10 +62,10 @@ export const syncIngestBenchmark: Benchmark = {
   },
 };
 
-async function ingestInMemory(checksInline: boolean): Promise<{ readonly verify: Timed; readonly settle: Timed }> {
+async function ingestInMemory(isAlone: boolean): Promise<{ readonly verify: Timed; readonly settle: Timed }> {
   await using folder = await temporaryFolder();
   await using founder = await openBenchNode(join(folder.path, 'founder'));
-  await using member = await openBenchNode(join(folder.path, 'member'), { checksInline });
+  await using member = await openBenchNode(join(folder.path, 'member'), { isAlone });
   await foundSpace(founder, member);
   await meetInMemory(member, founder);
   const verify = await timed(async () => {

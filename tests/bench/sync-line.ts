@@ -72,7 +72,7 @@ export const syncLineBenchmark: Benchmark = {
     const { attempts } = await bad.figures();
     return [
       reported('libp2p, nothing changed, bytes of frames there and back', `${payload.sent} B, ${payload.received} B`),
-      atMost('… bytes of TCP, both ways, a stream of its own opened for it', leastWire, 2 * WIRE_BYTES_MAX, bytes),
+      atMost('… bytes of TCP, both ways together', leastWire, 2 * WIRE_BYTES_MAX, bytes),
       atMost('garbage from one peer: share of a core after its quota', alone, ATTACKERS_SHARE_MAX, percent),
       reported('… streams that it began', `${attempts}`),
       atLeast('… honest peer keeps of its rate of sessions', during / before, HONEST_RATE_MIN, percent),

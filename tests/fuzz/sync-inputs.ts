@@ -31,6 +31,8 @@ import { checkForkProof, decodeEnvelope, registeredLog, splitOperation } from '#
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import { goldenEncodings, goldenForkProof } from '#sync/log/testing/golden-logs.ts';
 import { bytesOf, signChain } from '#sync/log/testing/signed-logs.ts';
+import { decodeAddresses } from '#sync/peers/address-frames.ts';
+import { decodeJoinRequest, decodeJoinVerdict } from '#sync/peers/join-frames.ts';
 import { decodeFrame } from '#sync/reconcile/frames.ts';
 import { FRAME_NAMES, randomFrame } from '#sync/reconcile/testing/random-frames.ts';
 import {
@@ -39,9 +41,11 @@ import {
   decodeSealedSegment,
   type SealedName,
 } from '#sync/segments/sealed-segment.ts';
+import { decodeAnnouncement } from '#sync/segments/announcement.ts';
 import { decodeAnswer, decodeRequest } from '#sync/segments/frames.ts';
 import { decodeAsk, decodePledgeAnswer } from '#sync/segments/pledge-frames.ts';
 import { decodePledge } from '#sync/segments/pledges.ts';
+import { FrameDecoder, FrameError, encodeFrame } from '#sync/transport/frame-codec.ts';
 import { createDice } from './dice.ts';
 
 /** One kind of input. */
@@ -80,6 +84,29 @@ const returning =
     if (!is) return 'undefined';
     return is.kind === 'fault' ? String((is as { readonly reason?: string }).reason) : 'accepted';
   };
+
+const peers = JSON.parse(fileOf('peers-v1/frames.json')) as {
+  readonly requests: readonly string[];
+  readonly verdicts: Readonly<Record<string, string>>;
+  readonly addresses: readonly string[];
+};
+const announcement = JSON.parse(fileOf('sealed-v1/announcement.json')) as { readonly record: string };
+
+/** Cuts bytes of a line into frames, in pieces of seven bytes. */
+function cutFrames(bytes: Uint8Array): string {
+  const decoder = new FrameDecoder(1000);
+  try {
+    for (let from = 0; from < bytes.length; from += 7) {
+      for (const frame of decoder.push(bytes.subarray(from, from + 7))) {
+        if (frame.length > 1000) throw new Error('a frame is longer than allowed');
+      }
+    }
+    return 'accepted';
+  } catch (error) {
+    if (error instanceof FrameError) return error.fault;
+    throw error;
+  }
+}
 
 const space = goldenFiles();
 const records = Object.entries(space).flatMap(([name, bytes]) => (name.endsWith('.cbor') ? [bytes] : []));
@@ -120,6 +147,33 @@ export const SYNC_INPUTS: readonly SyncInput[] = [
     name: 'frames of sync sessions',
     golden: FRAME_NAMES.flatMap((name) => [1, 2, 3].map((seed) => randomFrame(createDice(seed), name).bytes)),
     read: refusing(decodeFrame, 'SYNC_REFUSED'),
+  },
+  {
+    name: 'bytes of a line',
+    golden: [[5, 0, 127], [128, 1000], [999]].map((sizes) =>
+      Buffer.concat(sizes.map((size) => encodeFrame(new Uint8Array(size).fill(0xff)))),
+    ),
+    read: cutFrames,
+  },
+  {
+    name: 'requests to join',
+    golden: peers.requests.map(fromHex),
+    read: refusing(decodeJoinRequest, 'OPERATION_INVALID'),
+  },
+  {
+    name: 'verdicts on joining',
+    golden: Object.values(peers.verdicts).map(fromHex),
+    read: refusing(decodeJoinVerdict, 'OPERATION_INVALID'),
+  },
+  {
+    name: 'lists of addresses',
+    golden: peers.addresses.map(fromHex),
+    read: refusing(decodeAddresses, 'OPERATION_INVALID'),
+  },
+  {
+    name: 'announcements of segments',
+    golden: [fromHex(announcement.record)],
+    read: refusing(decodeAnnouncement, 'OPERATION_INVALID'),
   },
   { name: 'requests for segments', golden: framesOf('sealed-v1/frames.json'), read: returning(decodeRequest) },
   { name: 'answers of segments', golden: framesOf('sealed-v1/frames.json'), read: returning(decodeAnswer) },

@@ -1,25 +1,26 @@
-// `npm run simulate -- --seeds 2000 --nodes 8 [--from 1] [--loss 0.3] [--signed] [--whole]` runs so many federations and
-// prints the seeds that fail, and how long the nodes took to agree. `--loss` breaks lines also after the partitions;
-// `--signed` takes real logs with signatures, which are slower; `--whole` takes nodes with all their layers.
+// `npm run simulate -- --seeds 2000 --nodes 8 [--from 1] [--rounds 20] [--loss 0.3] [--signed] [--whole]` runs so many
+// federations and prints the seeds that fail, and how long the nodes took to agree. In so many rounds everything can happen;
+// `--loss` breaks lines also after them; `--signed` takes real logs with signatures, which are slower; `--whole` takes nodes
+// with all their layers.
 import { parseArgs } from 'node:util';
 import { CALL_INTERVAL_SECONDS, simulateFederation } from './federation.ts';
 import { createMemoryDevice } from './memory-device.ts';
 import { createSignedDevice } from './signed-device.ts';
 import { simulateWholeFederation } from './whole/whole-federation.ts';
 
-const TROUBLED_ROUNDS = 20;
-
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '100' },
     nodes: { type: 'string', default: '8' },
     from: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '20' },
     loss: { type: 'string', default: '0' },
     signed: { type: 'boolean', default: false },
     whole: { type: 'boolean', default: false },
   },
 });
 const [seeds, nodeCount, from] = [Number(values.seeds), Number(values.nodes), Number(values.from)];
+const troubledRounds = Number(values.rounds);
 const lossWhileHealing = Number(values.loss);
 const createDevice = values.signed ? createSignedDevice : createMemoryDevice;
 
@@ -27,13 +28,13 @@ async function simulate(seed: number): Promise<Readonly<Record<string, number>> 
   if (values.whole) {
     const { healingSeconds: seconds, ...figures } = await simulateWholeFederation(seed, {
       nodeCount,
-      troubledRounds: TROUBLED_ROUNDS,
+      troubledRounds,
     });
     return { ...figures, seconds };
   }
   const figures = await simulateFederation(seed, {
     nodeCount,
-    troubledRounds: TROUBLED_ROUNDS,
+    troubledRounds,
     lossWhileHealing,
     createDevice,
   });

@@ -54,6 +54,7 @@ import {
   type StorePlain,
 } from '#sync/segments/index.ts';
 import { createSpaces, readSealOf, spaceOperations, type Spaces } from '#sync/spaces/index.ts';
+import { createFoldThread } from '#sync/spaces/adapters/fold-thread.ts';
 import type { NodeConfig } from '../config.ts';
 import type { Check } from '../diagnose.ts';
 import type { TemporaryFolder } from '../temporary-folder.ts';
@@ -61,6 +62,7 @@ import { createBundles } from './bundles.ts';
 import { diagnoseSync } from './diagnose-sync.ts';
 import { createIncarnationMarker } from './incarnation-marker.ts';
 import { readNetworkKey } from './read-network-key.ts';
+import { startFoldWorker } from './start-fold-worker.ts';
 
 /** Changes that come within this time are told and applied together. Milliseconds. */
 const GATHER_MS = 50;
@@ -158,6 +160,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   };
 
   const marker = createIncarnationMarker(files, key.publicKey);
+  const foldThread = createFoldThread(startFoldWorker);
   const spaces = createSpaces({
     store,
     logs,
@@ -176,6 +179,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     deviceName,
     peerId: async () => (await loadTransport()).peerIdOf(key.publicKey),
     openDocument: openYjsDocument,
+    foldAside: foldThread.fold,
     storeEdge,
     edgesTo: (asset) => edgesTo(store, asset),
     afterApply: followRows,
@@ -431,6 +435,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       await gathering;
       await agreeing;
       await spaces.idle();
+      await foldThread[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The rules of access as sets and nothing else: every question is answered from the operations anew. Slow, and only right for
- * spaces whose operations are all well-formed and have all that they depend on.
+ * spaces whose operations are all well-formed.
  */
 import { toHex } from '#core/kernel/index.ts';
 import { type ControlOperation, decodeRecoveryStatement, includesLevel, type Level, LEVELS } from '../index.ts';
@@ -10,7 +10,7 @@ type Id = string;
 type Moment = ReadonlySet<Id>;
 
 export class AccessModel {
-  readonly #operations: ReadonlyMap<Id, ControlOperation>;
+  #operations: ReadonlyMap<Id, ControlOperation>;
   readonly #genesis: Id;
   readonly #pasts = new Map<Id, Set<Id>>();
   readonly #authorised = new Map<Id, boolean>();
@@ -18,6 +18,36 @@ export class AccessModel {
   constructor(genesisId: Uint8Array, operations: readonly ControlOperation[]) {
     this.#genesis = toHex(genesisId);
     this.#operations = new Map(operations.map((operation) => [toHex(operation.id), operation]));
+    this.#operations = this.#admitted();
+  }
+
+  /** Those of devices that were let in, with all that they depend on. */
+  #admitted(): ReadonlyMap<Id, ControlOperation> {
+    const devices = new Set([this.#author(this.#genesis)]);
+    const taken = new Map<Id, ControlOperation>();
+    for (let count = -1; count < taken.size;) {
+      count = taken.size;
+      for (const [id, operation] of this.#operations) {
+        const isWhole = [...this.#past(id)].every((earlier) => taken.has(earlier));
+        if (!devices.has(this.#author(id)) || !isWhole) continue;
+        taken.set(id, operation);
+        for (const device of this.#letIn(id)) devices.add(device);
+      }
+    }
+    return taken;
+  }
+
+  #letIn(id: Id): Id[] {
+    if (!this.authorised(id)) return [];
+    const { kind, record } = this.#statement(id);
+    if (kind === 'grant') return [toHex(record.device)];
+    return kind === 'recover'
+      ? decodeRecoveryStatement(record.statement).managers.map(({ device }) => toHex(device))
+      : [];
+  }
+
+  has(id: Id): boolean {
+    return this.#operations.has(id);
   }
 
   get everything(): Moment {

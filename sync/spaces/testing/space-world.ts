@@ -85,6 +85,8 @@ export interface SpaceNode {
   readonly logs: LogStore;
   readonly space: SpaceStore;
   readonly known: Map<string, number>;
+  /** Devices whose grant does not count. */
+  readonly outsiders: Set<string>;
   cuts: number;
 }
 
@@ -99,7 +101,7 @@ export async function openSpaceNode(
   const { store = openMemoryStore(), quotas, founder = 'founder', isCovered } = from;
   const logs = await openLogStore({ store, blake3, ed25519 });
   const known = new Map<string, number>([[toHex(keyOf(founder).publicKey), 0]]);
-  const node = { store, logs, known, cuts: 0 };
+  const node = { store, logs, known, outsiders: new Set<string>(), cuts: 0 };
   const grants = (operations: readonly SignedOperation[]) => {
     for (const { body } of operations) {
       const text = body ? new TextDecoder().decode(body) : '';
@@ -109,13 +111,13 @@ export async function openSpaceNode(
   };
   const space = await openSpaceStore({ store, logs, blake3, ed25519 }, SPACE, {
     incarnation: new Uint8Array(16),
-    isKnownDevice: (author) => known.has(toHex(author)),
+    isAdmitted: (author) => known.has(toHex(author)),
+    isMember: (author) => known.has(toHex(author)) && !node.outsiders.has(toHex(author)),
     rank: (author) => known.get(toHex(author)) ?? known.size,
     onControl: grants,
     onControlCut: () => void (node.cuts += 1),
     ...(quotas ? { quotas } : {}),
     ...(isCovered ? { isCovered } : {}),
   });
-  for await (const operation of space.controlOperations()) grants([operation]);
   return Object.assign(node, { space });
 }

@@ -13,6 +13,7 @@ import { toControlOperation } from '#sync/spaces/control-operation.ts';
 import type { OpenSpace } from '#sync/spaces/index.ts';
 import { readSharedAssets } from '#sync/spaces/shared-asset.ts';
 import { baseStateKey } from '#sync/spaces/space-keys.ts';
+import { readUntold } from '#sync/spaces/untold.ts';
 import { blake3, ed25519, type SyncStack } from './sync-stack.ts';
 import type { WholeNode } from './whole-node.ts';
 
@@ -82,22 +83,17 @@ export async function findDisagreement(nodes: readonly WholeNode[], spaceName: s
   }
   const hashDiffers = differing(hashes);
   if (hashDiffers) return `projections differ: ${hashDiffers}`;
-  const forked = await forkedDevices(readers[0]!);
-  const compared = readers.filter(({ stack }) => !forked.has(stack.device));
-  const pictures = await Promise.all(
-    compared.map(async ({ node, stack }) => [node.name, await pictureOf(stack)] as const),
-  );
-  for (const id of new Set(pictures.flatMap(([, picture]) => picture.map((asset) => asset.id)))) {
-    const shown = pictures.map(
-      ([name, assets]) => [name, JSON.stringify(assets.find((asset) => asset.id === id))] as const,
-    );
+  const pictures = await picturesOf(readers);
+  for (const id of new Set(pictures.flatMap(({ assets }) => [...assets.keys()]))) {
+    const compared = pictures.filter(({ untold }) => !untold.has(id));
+    const shown = compared.map(({ node, assets }) => [node.name, JSON.stringify(assets.get(id))] as const);
     const assetDiffers = differing(shown);
     if (assetDiffers) return `catalogs differ: ${assetDiffers}\n${readers.map(whyNot).join('\n')}`;
   }
   return undefined;
 }
 
-/** Devices one of whose logs ended in a fork: their catalogs show as theirs what the fork has taken back. */
+/** Devices one of whose logs ended in a fork: what stood behind its end may be nowhere. */
 async function forkedDevices({ space }: Site): Promise<Set<string>> {
   const forked = new Set<string>();
   for await (const tip of space.store.tips()) if (tip.forkSeq !== undefined) forked.add(toHex(tip.author));
@@ -117,6 +113,16 @@ function differing(values: readonly (readonly [string, string | undefined])[]): 
   return values.map(([name, value]) => `${name}: ${value}`).join('\n  ');
 }
 
+/** What the catalogs show, and of which assets a change is not told: nobody else can know what a device may not tell. */
+const picturesOf = (sites: readonly Site[]) =>
+  Promise.all(
+    sites.map(async ({ node, stack, space }) => {
+      const untold = await readUntold(stack.deps.store, space.record.space);
+      const assets = await pictureOf(stack);
+      return { node, untold, assets: new Map(assets.map((asset) => [asset.id, asset])) };
+    }),
+  );
+
 /** What the catalog shows of the assets of spaces. */
 async function pictureOf({ catalog, deps }: SyncStack) {
   const shared = new Set((await readSharedAssets(deps.store)).map(({ asset }) => asset));
@@ -130,7 +136,7 @@ async function pictureOf({ catalog, deps }: SyncStack) {
         description,
         tags,
         assetType,
-        head: origin!.head?.operationId,
+        head: origin!.head?.operationId ?? null,
         segments: version === 0 ? [] : (await catalog.getManifest(id, version)).map((segment) => segment.id),
       })),
   );
@@ -152,20 +158,25 @@ export async function checkFederation(
     const level = access.members.get(device)?.level ?? null;
     return includesLevel(level, 'write') && !expected.dropped.has(device) && !forked.has(device);
   };
-  const picture = await pictureOf(reference.stack);
-  const shown = new Map(picture.map((asset) => [asset.id, asset]));
-  if (JSON.stringify(picture).includes(rogueText)) throw new Error('what was written without right shows');
+  const pictures = await picturesOf(readers);
+  // They are equal but for what is not told.
+  const told = pictures.flatMap(({ assets, untold }) => [...assets].filter(([id]) => !untold.has(id)));
+  const shown = new Map(told);
+  const isUntold = (at: WholeNode, asset: AssetId) =>
+    pictures.some(({ node, untold }) => node === at && untold.has(asset));
+  if (JSON.stringify([...shown]).includes(rogueText)) throw new Error('what was written without right shows');
   const authorised = await authorisedMarks(reference, access);
   // Descriptions are told by what differs from the one before.
-  const whole = picture.map(({ name, tags }) => ({ name, tags }));
+  const whole = Array.from(shown.values(), ({ name, tags }) => ({ name, tags }));
   for (const mark of JSON.stringify(whole).match(/m\d+\./g) ?? []) {
     if (!authorised.has(mark)) throw new Error(`${mark} shows, and no operation that counts says it`);
   }
   for (const [asset, { device, node }] of expected.removed) {
-    if (isTrusted(device) && shown.has(asset)) throw new Error(`${asset}, removed by ${node.name}, is back`);
+    if (isTrusted(device) && shown.has(asset) && !isUntold(node, asset))
+      throw new Error(`${asset}, removed by ${node.name}, is back`);
   }
   for (const [asset, { device, node, text }] of expected.descriptions) {
-    if (!isTrusted(device) || text === undefined || expected.removed.has(asset)) continue;
+    if (!isTrusted(device) || text === undefined || expected.removed.has(asset) || isUntold(node, asset)) continue;
     const is = shown.get(asset);
     if (!is) throw new Error(`${asset} of ${node.name} is lost`);
     if (is.description !== text) throw new Error(`${asset} of ${node.name} says ${is.description} instead of ${text}`);
