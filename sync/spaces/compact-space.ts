@@ -23,6 +23,7 @@ import {
   countReaders,
   coveredBy,
   coversAll,
+  createCoverage,
   encodeAcknowledgeRecord,
   pieceCount,
   SNAPSHOT_ACKNOWLEDGEMENTS,
@@ -35,8 +36,9 @@ import { type AssetOperation, type AssetReplica, encodeAssetReplica } from '#syn
 import { orInvalid } from '#sync/log/index.ts';
 import { forgetGrowth, type KnownSnapshot, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
 import { ACKNOWLEDGEMENTS_MAX, COMPACTION_RULES } from './compaction-rules.ts';
+import { logPathOf } from './control-operation.ts';
 import { type Dropped, dropCovered } from './drop-covered.ts';
-import { readBase, readFollowedOf } from './followed-snapshots.ts';
+import { type FollowedSnapshot, readBase, readFollowed, readFollowedOf } from './followed-snapshots.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import type { SigningHold } from './publish-changes.ts';
@@ -121,11 +123,12 @@ async function takeSnapshots(
   const rank = writerRank(space);
   if (rank === undefined) return 0;
   let count = 0;
-  for (const asset of isAsked ? await sharedAssets(deps, id) : await readDue(store, id)) {
+  const lost = await findLost(deps, space);
+  for (const asset of new Set([...lost, ...(isAsked ? await sharedAssets(deps, id) : await readDue(store, id))])) {
     throwIfAborted(signal);
     if (!isAsked && !isTurn(asset, rank)) continue;
     const replica = await readReplica(deps, id, asset);
-    const isWorth = replica !== undefined && (await frees(deps, id, asset, replica));
+    const isWorth = replica !== undefined && (lost.has(asset) || (await frees(deps, id, asset, replica)));
     const snapshot = isWorth ? takeSnapshot(deps, replica) : undefined;
     if (!snapshot) {
       // Until more was said of it.
@@ -138,6 +141,31 @@ async function takeSnapshots(
     await deps.breathe();
   }
   return count;
+}
+
+/**
+ * Assets whose snapshot nobody can get any more, because its log ended before it in a fork: what it covers may have no bodies
+ * elsewhere, and this node has its state.
+ */
+async function findLost(deps: CompactDeps, space: OpenSpace): Promise<Set<Uuid>> {
+  const lost = new Set<Uuid>();
+  const { space: id } = space.record;
+  const ended = new Set(
+    space.store.logs('data').flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [logPathOf(log)])),
+  );
+  if (ended.size === 0) return lost;
+  const known = await readKnownSnapshots(deps.store, id);
+  for (const [asset, { snapshot, record }] of await readFollowed(deps.store, id)) {
+    if (!ended.has(logPathOf(record.snapshot))) continue;
+    const isOnItsWay = [...known].some(
+      ([other, { asset: about, author, logId }]) =>
+        about === asset && other !== snapshot && !ended.has(`${author}/${logId}`),
+    );
+    if (isOnItsWay) continue;
+    const read = await readSnapshot(deps, space, record.snapshot, { withPieces: true });
+    if (read.kind !== 'whole') lost.add(asset);
+  }
+  return lost;
 }
 
 /** True when the bodies that a snapshot stands for are more than its own. */
@@ -223,13 +251,13 @@ async function findCandidates(
   const commit = new Commit();
   const candidates: Candidate[] = [];
   for (const [id, known] of await readKnownSnapshots(store, spaceId)) {
-    const replica = await readFollowedOf(store, spaceId, known.asset);
-    // What the followed one covers needs no word any more.
-    if (replica && replica.snapshot !== id && (await isObsolete(deps, spaceId, known.asset, id))) {
+    const followed = await readFollowedOf(store, spaceId, known.asset);
+    if (followed && isCoveredBy(followed, known)) {
       commit.delete(snapshotKey(spaceId, id));
       continue;
     }
-    if (!isWanted(space, id)) continue;
+    // Whoever follows one comes to its state by itself no more.
+    if (followed?.snapshot === id || !isWanted(space, id)) continue;
     const since = known.since ?? clock.now();
     if (known.since === null) commit.put(snapshotKey(spaceId, id), canonicalJson({ ...known, since }));
     if (!isAsked && (clock.now() - since < compaction.retentionMs || !mayTry(id))) continue;
@@ -243,9 +271,9 @@ async function findCandidates(
   return candidates;
 }
 
-/** True when the followed snapshot holds the operation of another one. */
-const isObsolete = async (deps: CompactDeps, space: Uuid, asset: Uuid, snapshot: string): Promise<boolean> =>
-  (await readBase(deps, space, asset))?.operations.has(snapshot) ?? false;
+/** True when the followed snapshot holds the operation of another one, which needs no word any more then. */
+const isCoveredBy = ({ record }: FollowedSnapshot, { author, logId, seq }: KnownSnapshot): boolean =>
+  createCoverage([record])({ author: fromHex(author), logId: fromHex(logId) }, seq);
 
 /** True while another word of this device would be of use. */
 function isWanted({ access, acknowledged, self }: OpenSpace, snapshot: string): boolean {

@@ -13,7 +13,10 @@ export const COMPACTION_RETENTION_MS = 30 * 86_400_000;
 /** How much longer a device waits with a snapshot, or tries one again, than the one before it. Milliseconds. */
 export const COMPACTION_TURN_MS = 3_600_000;
 
-/** Devices that acknowledge a snapshot: as many again as are needed, so that one that is removed later takes nothing away. */
+/**
+ * Devices that acknowledge a snapshot before they hear that it counts: as many again as are needed, so that a removal that
+ * voids the word of one takes nothing away.
+ */
 export const ACKNOWLEDGEMENTS_MAX = 6;
 
 /** When the nodes of a space compact it by themselves. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { fromHex, toHex, type Uuid } from '#core/kernel/index.ts';
+import { fromHex, toHex, toUtf8, type Uuid } from '#core/kernel/index.ts';
 import {
   ACKNOWLEDGE_SCHEMA,
   coveredBy,
@@ -10,8 +10,8 @@ import {
   takeSnapshot,
 } from '#sync/compaction/index.ts';
 import { assetHeads, type AssetOperation, foldAsset, openYjsDocument } from '#sync/documents/index.ts';
-import { isPruned, splitStored } from '#sync/log/index.ts';
-import { blake3 } from '#sync/log/testing/fixtures.ts';
+import { isPruned, joinOperation, signOperation, splitStored } from '#sync/log/index.ts';
+import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import type { CompactionRules } from './compaction-rules.ts';
 import { forgetProjection } from './project-operations.ts';
 import { collectOperations } from './refold-assets.ts';
@@ -98,6 +98,8 @@ describe('a snapshot that enough members acknowledged', () => {
     expect(await pruned(dora)).toBeGreaterThan(10);
     expect(await hashes(ada, bob, cleo, dora)).toBe(1);
     expect(await dora.rows('sales')).toEqual([1]);
+    // She believes it, and so has nothing to say of it.
+    expect(await dora.spaces.compactSpace('team')).toMatchObject({ acknowledged: 0, waiting: [] });
     // Everything anew: from the state, as the bodies are gone.
     const space = await dora.spaces.find('team');
     await forgetProjection(dora.disk.store, space.record.space);
@@ -106,6 +108,29 @@ describe('a snapshot that enough members acknowledged', () => {
     await dora.update('sales', { description: 'Of a new member.' });
     await agree(ada, bob, cleo, dora);
     expect((await bob.catalog.getAsset('sales')).description).toBe('Of a new member.');
+  });
+
+  it('is taken once more by who has its state when its own log forks before it', async () => {
+    await work(bob, ada);
+    await agree(ada, bob, cleo);
+    // Bob signs twice for one place, and the snapshot that ada takes is not touched; his own would be.
+    const space = await bob.spaces.find('team');
+    const { author, logId } = await space.ownDataLog();
+    const before = (await bob.logs.tip(author, logId))!.tip!;
+    await compact(bob, ada, cleo);
+    expect(await pruned(ada)).toBeGreaterThan(10);
+    const extensions = { logId, timestampMicros: 1n, pruneFlag: false };
+    const place = { seq: before.seq + 1, backlink: before.operationId, extensions, body: Uint8Array.of(1) };
+    const other = signOperation({ key: ed25519.keyFromSeed(blake3(toUtf8('bob'))), blake3 }, place);
+    const there = await ada.spaces.find('team');
+    expect(await there.view.append([joinOperation(other)])).toMatchObject([{ outcome: 'fork' }]);
+    await agree(ada, bob, cleo);
+    await compact(ada, bob, cleo);
+    const dora = await open('dora');
+    await invite(ada, dora, 'team', 'write');
+    await agree(ada, bob, cleo, dora);
+    expect(await hashes(ada, bob, cleo, dora)).toBe(1);
+    expect((await dora.catalog.getAsset('sales')).tags).toContain('week 11');
   });
 
   it('re-bases who was away for longer, whose changes count, and in whom nothing that was removed comes back', async () => {
