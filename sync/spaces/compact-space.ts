@@ -35,7 +35,7 @@ import {
 import { type AssetOperation, type AssetReplica, encodeAssetReplica } from '#sync/documents/index.ts';
 import { orInvalid } from '#sync/log/index.ts';
 import { forgetGrowth, type KnownSnapshot, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
-import { ACKNOWLEDGEMENTS_MAX, COMPACTION_RULES } from './compaction-rules.ts';
+import { ACKNOWLEDGEMENTS_MAX, COMPACTION_RULES, SNAPSHOT_COST_BYTES } from './compaction-rules.ts';
 import { logPathOf } from './control-operation.ts';
 import { type Dropped, dropCovered } from './drop-covered.ts';
 import { type FollowedSnapshot, readBase, readFollowed, readFollowedOf } from './followed-snapshots.ts';
@@ -62,7 +62,7 @@ export interface CompactionReport extends Dropped {
 }
 
 export interface CompactOptions extends AbortOptions {
-  /** A person asks for it: no size is too small, and nobody is waited for. */
+  /** A person asks for it: whatever frees anything is taken, and nobody is waited for. */
   readonly isAsked?: boolean;
 }
 
@@ -168,10 +168,10 @@ async function findLost(deps: CompactDeps, space: OpenSpace): Promise<Set<Uuid>>
   return lost;
 }
 
-/** True when the bodies that a snapshot stands for are more than its own. */
+/** True when the bodies that a snapshot stands for are more than it costs; its state takes about half of a replica. */
 async function frees(deps: CompactDeps, space: Uuid, asset: Uuid, replica: AssetReplica): Promise<boolean> {
   const { bytes } = await readGrowth(deps.store, space, asset);
-  return bytes > encodeAssetReplica(deps, replica).length / 2;
+  return bytes > encodeAssetReplica(deps, replica).length / 2 + SNAPSHOT_COST_BYTES;
 }
 
 async function sharedAssets({ store }: CompactDeps, space: Uuid): Promise<Uuid[]> {

@@ -4,6 +4,9 @@ export const COMPACTION_OPERATIONS = 1_000;
 /** Bytes of those operations: what the smaller disks of members notice after some hundred assets. */
 export const COMPACTION_BYTES = 512 * 1024;
 
+/** What a snapshot costs besides its state: the headers of its operations, and what control logs keep for ever of its acknowledgements. */
+export const SNAPSHOT_COST_BYTES = 2_048;
+
 /**
  * How long a device has a snapshot before it acknowledges it, in milliseconds: within it, a removal still takes back what a
  * device wrote that was lost or stolen. Counted by the clock of each device for itself.

@@ -138,6 +138,10 @@ describe('a snapshot that enough members acknowledged', () => {
     await ada.spaces.shareAssets('team', ['gone'], 'metadata', CONTEXT);
     const dora = await open('dora');
     await invite(ada, dora, 'team', 'write');
+    for (let i = 0; i < 9; i++) {
+      await ada.update('gone', { description: `It will not be here for long, as of day ${i}.` });
+      await ada.spaces.settle();
+    }
     await agree(ada, bob, cleo, dora);
     await dora.update('sales', { tags: ['of dora'] });
     await dora.update('gone', { description: 'I am still here.' });
