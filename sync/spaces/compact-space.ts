@@ -61,6 +61,21 @@ export interface CompactionReport extends Dropped {
   readonly acknowledgedCount: number;
 }
 
+export const NOTHING_COMPACTED: CompactionReport = {
+  takenCount: 0,
+  acknowledgedCount: 0,
+  droppedOperations: 0,
+  droppedBytes: 0,
+};
+
+/** What two runs did together. */
+export const addReports = (left: CompactionReport, right: CompactionReport): CompactionReport => ({
+  takenCount: left.takenCount + right.takenCount,
+  acknowledgedCount: left.acknowledgedCount + right.acknowledgedCount,
+  droppedOperations: left.droppedOperations + right.droppedOperations,
+  droppedBytes: left.droppedBytes + right.droppedBytes,
+});
+
 export interface CompactOptions extends AbortOptions {
   /** A person asks for it: whatever frees anything is taken, and nobody is waited for. */
   readonly isAsked?: boolean;

@@ -12,7 +12,7 @@ import { decodeIdentity, encodeIdentity, type Level, type Member } from '#sync/a
 import { projectAsset } from '#sync/documents/index.ts';
 import { keyFingerprint } from '#sync/log/index.ts';
 import type { SpaceView } from '#sync/reconcile/index.ts';
-import { type CompactionReport, createCompaction } from './compact-space.ts';
+import { addReports, type CompactionReport, createCompaction, NOTHING_COMPACTED } from './compact-space.ts';
 import { listWaiting } from './describe-compaction.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
@@ -131,19 +131,15 @@ export function createSpaces(given: SpacesDeps): Spaces {
   const oneAtATime = createMutex();
   let reports: ReadonlyMap<Uuid, SettleReport> = new Map();
 
-  const compacted = { taken: 0, acknowledged: 0, operations: 0, bytes: 0 };
-  const countCompaction = (report: CompactionReport) => {
-    compacted.taken += report.takenCount;
-    compacted.acknowledged += report.acknowledgedCount;
-    compacted.operations += report.droppedOperations;
-    compacted.bytes += report.droppedBytes;
-  };
+  const compacted = new Map<Uuid, CompactionReport>();
+  const countCompaction = (space: Uuid, report: CompactionReport) =>
+    compacted.set(space, addReports(compacted.get(space) ?? NOTHING_COMPACTED, report));
 
   const { settle, idle } = createSettleLoop(() =>
     oneAtATime(async () => {
       const outcome = await settleSpaces(deps, await opened(), memory);
       reports = outcome.reports;
-      for (const { compaction } of reports.values()) countCompaction(compaction);
+      for (const [id, { compaction }] of reports) countCompaction(id, compaction);
       if (outcome.changed.size > 0) tell();
     }),
   );
@@ -243,18 +239,20 @@ export function createSpaces(given: SpacesDeps): Spaces {
     async compactSpace(name) {
       await settle();
       const space = await find(name);
+      const { space: id } = space.record;
       await deps.hold.whenReleased();
+      const before = compacted.get(id) ?? NOTHING_COMPACTED;
       const done = await oneAtATime(() => memory.compact(deps, space, { isAsked: true }));
-      countCompaction(done);
+      countCompaction(id, done);
       // What was acknowledged may count now, and is followed.
       await settle();
-      const after = reports.get(space.record.space)?.compaction;
+      const after = compacted.get(id)!;
       return {
-        space: space.record.space,
+        space: id,
         taken: done.takenCount,
         acknowledged: done.acknowledgedCount,
-        droppedOperations: done.droppedOperations + (after?.droppedOperations ?? 0),
-        droppedBytes: done.droppedBytes + (after?.droppedBytes ?? 0),
+        droppedOperations: after.droppedOperations - before.droppedOperations,
+        droppedBytes: after.droppedBytes - before.droppedBytes,
         waiting: await listWaiting(deps, space),
       };
     },
@@ -281,7 +279,13 @@ export function createSpaces(given: SpacesDeps): Spaces {
     },
     settle,
     idle,
-    compactionCounts: () => ({ ...compacted }),
+    compactionCounts() {
+      const { takenCount, acknowledgedCount, droppedOperations, droppedBytes } = [...compacted.values()].reduce(
+        addReports,
+        NOTHING_COMPACTED,
+      );
+      return { taken: takenCount, acknowledged: acknowledgedCount, operations: droppedOperations, bytes: droppedBytes };
+    },
     reports: () => reports,
     onChange(listener) {
       listeners.add(listener);
