@@ -65,12 +65,9 @@ export async function putGrowth(
   for (const [id, snapshot] of snapshots) {
     if (await store.get(snapshotKey(space, id))) continue;
     commit.put(snapshotKey(space, id), canonicalJson(snapshot));
-    forgetGrowth(commit, space, snapshot.asset);
+    commit.delete(growthKey(space, snapshot.asset)).delete(dueKey(space, snapshot.asset));
   }
 }
-
-export const forgetGrowth = (commit: Commit, space: Uuid, asset: Uuid): Commit =>
-  commit.delete(growthKey(space, asset)).delete(dueKey(space, asset));
 
 /** Errors: `JOURNAL_CORRUPT`. */
 export async function readGrowth(store: KeyValueStore, space: Uuid, asset: Uuid): Promise<AssetGrowth> {

@@ -32,9 +32,9 @@ import {
   type SnapshotRecord,
   takeSnapshot,
 } from '#sync/compaction/index.ts';
-import { type AssetOperation, type AssetReplica, encodeAssetReplica } from '#sync/documents/index.ts';
+import type { AssetOperation } from '#sync/documents/index.ts';
 import { orInvalid } from '#sync/log/index.ts';
-import { forgetGrowth, type KnownSnapshot, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
+import { type KnownSnapshot, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
 import { ACKNOWLEDGEMENTS_MAX, COMPACTION_RULES, SNAPSHOT_COST_BYTES } from './compaction-rules.ts';
 import { logPathOf } from './control-operation.ts';
 import { type Dropped, dropCovered } from './drop-covered.ts';
@@ -43,7 +43,7 @@ import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import type { SigningHold } from './publish-changes.ts';
 import { collectOperations } from './refold-assets.ts';
-import { readReplica } from './replicas.ts';
+import { readReplica, readStoredReplicas } from './replicas.ts';
 import { readSnapshot } from './snapshot-operations.ts';
 import { replicaPrefix, snapshotKey } from './space-keys.ts';
 import { recordOf, tellAsset } from './tell-asset.ts';
@@ -89,25 +89,38 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['KEY_MISSING', 'FORB
 
 /** Compacts spaces, and remembers between two runs whose turn it is. */
 export function createCompaction() {
-  /** By asset or snapshot, when something could first be done about it, by the monotonic clock. */
-  const since = new Map<string, number>();
+  /** By asset of a space, when a snapshot of it was due first, by the monotonic clock. */
+  const dueSince = new Map<string, number>();
+  /** By snapshot, when it was checked last. */
+  const triedAt = new Map<string, number>();
 
-  /** True once this device need not wait for others to do it. */
-  function isTurn({ clock, compaction }: CompactDeps, key: string, rank: number): boolean {
-    const start = since.get(key) ?? clock.monotonic();
-    since.set(key, start);
-    return clock.monotonic() - start >= rank * (compaction ?? COMPACTION_RULES).turnMs;
+  /** Those of the due assets for which this device need not wait for others any more. */
+  function turnsOf({ clock, compaction = COMPACTION_RULES }: CompactDeps, space: Uuid, due: Uuid[], rank: number) {
+    const names = new Map(due.map((asset) => [`${space}/${asset}`, asset]));
+    for (const name of dueSince.keys()) if (name.startsWith(`${space}/`) && !names.has(name)) dueSince.delete(name);
+    return due.filter((asset) => {
+      const name = `${space}/${asset}`;
+      const start = dueSince.get(name) ?? clock.monotonic();
+      dueSince.set(name, start);
+      return clock.monotonic() - start >= rank * compaction.turnMs;
+    });
+  }
+
+  /** What does not agree now may do so when more has come; to fold it at every run would be dear. */
+  function mayTry({ clock, compaction = COMPACTION_RULES }: CompactDeps, snapshot: string): boolean {
+    const tried = triedAt.get(snapshot);
+    return tried === undefined || clock.monotonic() - tried >= compaction.turnMs;
   }
 
   return async (deps: CompactDeps, space: OpenSpace, options: CompactOptions = {}): Promise<CompactionReport> => {
     const report = { takenCount: 0, acknowledgedCount: 0 };
     if (!deps.hold.isHeld) {
       try {
-        report.takenCount = await takeSnapshots(deps, space, options, (asset, rank) => isTurn(deps, asset, rank));
-        // What does not agree now may do so when more has come; folding it at every run would be dear.
-        report.acknowledgedCount = await acknowledge(deps, space, options, (id, isTried) => {
-          if (isTried) since.set(id, deps.clock.monotonic());
-          return !since.has(id) || isTurn(deps, id, 1);
+        const { space: id } = space.record;
+        report.takenCount = await takeSnapshots(deps, space, options, (due, rank) => turnsOf(deps, id, due, rank));
+        report.acknowledgedCount = await acknowledge(deps, space, options, {
+          mayTry: (snapshot) => mayTry(deps, snapshot),
+          onTry: (snapshot) => void triedAt.set(snapshot, deps.clock.monotonic()),
         });
       } catch (error) {
         if (!isGranaryError(error) || !PASSING.has(error.code)) throw error;
@@ -131,25 +144,20 @@ async function takeSnapshots(
   deps: CompactDeps,
   space: OpenSpace,
   { isAsked = false, signal }: CompactOptions,
-  isTurn: (asset: Uuid, rank: number) => boolean,
+  turnsOf: (due: Uuid[], rank: number) => Uuid[],
 ): Promise<number> {
-  const { store } = deps;
   const { space: id } = space.record;
   const rank = writerRank(space);
   if (rank === undefined) return 0;
   let count = 0;
   const lost = await findLost(deps, space);
-  for (const asset of new Set([...lost, ...(isAsked ? await sharedAssets(deps, id) : await readDue(store, id))])) {
+  const due = new Set([...lost, ...(await readDue(deps.store, id))]);
+  for (const asset of isAsked ? await sharedAssets(deps, id) : turnsOf([...due], rank)) {
     throwIfAborted(signal);
-    if (!isAsked && !isTurn(asset, rank)) continue;
-    const replica = await readReplica(deps, id, asset);
-    const isWorth = replica !== undefined && (lost.has(asset) || (await frees(deps, id, asset, replica)));
-    const snapshot = isWorth ? takeSnapshot(deps, replica) : undefined;
-    if (!snapshot) {
-      // Until more was said of it.
-      if (!isAsked) await store.write(forgetGrowth(new Commit(), id, asset), { sync: false });
-      continue;
-    }
+    const isWorth = lost.has(asset) || (await frees(deps, id, asset));
+    const replica = isWorth ? await readReplica(deps, id, asset) : undefined;
+    const snapshot = replica && takeSnapshot(deps, replica);
+    if (!snapshot) continue;
     const pieces = snapshot.pieces.map((piece) => recordOf(SNAPSHOT_PIECE_SCHEMA, piece));
     await tellAsset(deps, space, { asset, replica }, [recordOf(SNAPSHOT_SCHEMA, snapshot.record), ...pieces]);
     count += 1;
@@ -184,9 +192,10 @@ async function findLost(deps: CompactDeps, space: OpenSpace): Promise<Set<Uuid>>
 }
 
 /** True when the bodies that a snapshot stands for are more than it costs; its state takes about half of a replica. */
-async function frees(deps: CompactDeps, space: Uuid, asset: Uuid, replica: AssetReplica): Promise<boolean> {
-  const { bytes } = await readGrowth(deps.store, space, asset);
-  return bytes > encodeAssetReplica(deps, replica).length / 2 + SNAPSHOT_COST_BYTES;
+async function frees({ store }: CompactDeps, space: Uuid, asset: Uuid): Promise<boolean> {
+  const [replica] = await readStoredReplicas(store, space, [asset]);
+  const { bytes } = await readGrowth(store, space, asset);
+  return replica !== undefined && bytes > replica.length / 2 + SNAPSHOT_COST_BYTES;
 }
 
 async function sharedAssets({ store }: CompactDeps, space: Uuid): Promise<Uuid[]> {
@@ -210,17 +219,17 @@ async function acknowledge(
   deps: CompactDeps,
   space: OpenSpace,
   options: CompactOptions,
-  mayTry: (snapshot: string, isTried?: boolean) => boolean,
+  { mayTry, onTry }: { mayTry: (snapshot: string) => boolean; onTry: (snapshot: string) => void },
 ): Promise<number> {
   if (!includesLevel(space.access.levelNow(fromHex(space.self)), 'read')) return 0;
-  const candidates = await findCandidates(deps, space, options, (id) => options.isAsked || mayTry(id));
+  const candidates = await findCandidates(deps, space, options, mayTry);
   if (candidates.length === 0) return 0;
   const operations = new Map<Uuid, AssetOperation[]>(candidates.map(({ known }) => [known.asset, []]));
   await collectOperations(deps, space, space.access, operations);
   let count = 0;
   for (const { id, known, record, pieces } of candidates) {
     throwIfAborted(options.signal);
-    mayTry(id, true);
+    onTry(id);
     const base = await readBase(deps, space.record.space, known.asset);
     const checked = checkSnapshot(deps, record, pieces, operations.get(known.asset)!, base);
     if (typeof checked === 'string') {

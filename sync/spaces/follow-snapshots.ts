@@ -9,6 +9,7 @@ import {
   coveredBy,
   coveredCount,
   coversAll,
+  createCoverage,
   joinPieces,
   openSnapshot,
 } from '#sync/compaction/index.ts';
@@ -37,10 +38,11 @@ export async function followSnapshots(deps: ProjectDeps, space: OpenSpace): Prom
   if (counted.size === 0 || settled.has(counted)) return;
   const followed = await readFollowed(deps.store, space.record.space);
   const known = new Set([...followed.values()].map(({ snapshot }) => snapshot));
+  const isPast = createCoverage([...followed.values()].map(({ record }) => record));
   const byAsset = new Map<Uuid, Candidate[]>();
   let isSettled = true;
   for (const [snapshot, record] of counted) {
-    if (known.has(snapshot)) continue;
+    if (known.has(snapshot) || isPast(record.snapshot, record.snapshot.seq)) continue;
     const read = await readSnapshot(deps, space, record.snapshot, { withPieces: false });
     isSettled &&= read.kind !== 'waits';
     if (read.kind !== 'whole') continue;
