@@ -83,6 +83,8 @@ export interface CompactOptions extends AbortOptions {
 
 /** Snapshots whose operations are held at one time while they are checked. */
 const CHECKED_AT_ONCE = 64;
+/** Somebody may sign snapshots without end: then they are checked a minute apart where a turn is an hour. */
+const PAUSES_IN_TURN = 60;
 
 /** These say something of this device in its space, and pass. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['KEY_MISSING', 'FORBIDDEN', 'LOG_FORKED']);
@@ -93,6 +95,8 @@ export function createCompaction() {
   const dueSince = new Map<string, number>();
   /** By snapshot, when it was checked last. */
   const triedAt = new Map<string, number>();
+  /** By space, when so many were checked that all logs are not read again at once. */
+  const pausedAt = new Map<Uuid, number>();
 
   /** Those of the due assets for which this device need not wait for others any more. */
   function turnsOf({ clock, compaction = COMPACTION_RULES }: CompactDeps, space: Uuid, due: Uuid[], rank: number) {
@@ -107,9 +111,13 @@ export function createCompaction() {
   }
 
   /** What does not agree now may do so when more has come; to fold it at every run would be dear. */
-  function mayTry({ clock, compaction = COMPACTION_RULES }: CompactDeps, snapshot: string): boolean {
-    const tried = triedAt.get(snapshot);
-    return tried === undefined || clock.monotonic() - tried >= compaction.turnMs;
+  function mayTry({ clock, compaction = COMPACTION_RULES }: CompactDeps, space: Uuid, snapshot: string): boolean {
+    const isPast = (at: number | undefined, milliseconds: number) =>
+      at === undefined || clock.monotonic() - at >= milliseconds;
+    return (
+      isPast(triedAt.get(snapshot), compaction.turnMs) &&
+      isPast(pausedAt.get(space), compaction.turnMs / PAUSES_IN_TURN)
+    );
   }
 
   return async (deps: CompactDeps, space: OpenSpace, options: CompactOptions = {}): Promise<CompactionReport> => {
@@ -119,8 +127,12 @@ export function createCompaction() {
         const { space: id } = space.record;
         report.takenCount = await takeSnapshots(deps, space, options, (due, rank) => turnsOf(deps, id, due, rank));
         report.acknowledgedCount = await acknowledge(deps, space, options, {
-          mayTry: (snapshot) => mayTry(deps, snapshot),
-          onTry: (snapshot) => void triedAt.set(snapshot, deps.clock.monotonic()),
+          mayTry: (snapshot) => mayTry(deps, id, snapshot),
+          onTry(snapshots) {
+            const now = deps.clock.monotonic();
+            for (const snapshot of snapshots) triedAt.set(snapshot, now);
+            if (snapshots.length === CHECKED_AT_ONCE) pausedAt.set(id, now);
+          },
         });
       } catch (error) {
         if (!isGranaryError(error) || !PASSING.has(error.code)) throw error;
@@ -219,17 +231,17 @@ async function acknowledge(
   deps: CompactDeps,
   space: OpenSpace,
   options: CompactOptions,
-  { mayTry, onTry }: { mayTry: (snapshot: string) => boolean; onTry: (snapshot: string) => void },
+  { mayTry, onTry }: { mayTry: (snapshot: string) => boolean; onTry: (snapshots: readonly string[]) => void },
 ): Promise<number> {
   if (!includesLevel(space.access.levelNow(fromHex(space.self)), 'read')) return 0;
   const candidates = await findCandidates(deps, space, options, mayTry);
   if (candidates.length === 0) return 0;
+  onTry(candidates.map(({ id }) => id));
   const operations = new Map<Uuid, AssetOperation[]>(candidates.map(({ known }) => [known.asset, []]));
   await collectOperations(deps, space, space.access, operations);
   let count = 0;
   for (const { id, known, record, pieces } of candidates) {
     throwIfAborted(options.signal);
-    onTry(id);
     const base = await readBase(deps, space.record.space, known.asset);
     const checked = checkSnapshot(deps, record, pieces, operations.get(known.asset)!, base);
     if (typeof checked === 'string') {
@@ -285,9 +297,7 @@ async function findCandidates(
     const since = known.since ?? clock.now();
     if (known.since === null) commit.put(snapshotKey(spaceId, id), canonicalJson({ ...known, since }));
     if (!isAsked && (clock.now() - since < compaction.retentionMs || !mayTry(id))) continue;
-    if (candidates.length === CHECKED_AT_ONCE || candidates.some(({ known: other }) => other.asset === known.asset)) {
-      continue;
-    }
+    if (candidates.length === CHECKED_AT_ONCE) break;
     const found = await readCandidate(deps, space, id, known);
     if (found) candidates.push(found);
   }
