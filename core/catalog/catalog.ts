@@ -45,7 +45,7 @@ import {
   readAssets,
   readVersion,
 } from './read-catalog.ts';
-import { noteSegments, resolveRemote } from './remote-segments.ts';
+import { assertRowsHere, noteSegments, resolveRemote } from './remote-segments.ts';
 import { removeAsset } from './remove-asset.ts';
 import { setHead } from './set-head.ts';
 import { setOrigin } from './set-origin.ts';
@@ -114,11 +114,16 @@ export interface Catalog {
   /**
    * Notes that segments of an asset have come to this node, with what each file says of itself; from then on they are not
    * `remote`, in whatever version of the asset they stand. Returns the ids that no version names, and those whose counts
-   * are not what the current version claims: their rows stay out of reach. Errors: `ASSET_NOT_FOUND`.
+   * are not what the current version claims: their rows stay out of reach. Errors: `ASSET_NOT_FOUND`, `SEGMENT_MISSING`
+   * when one was taken off the node meanwhile.
    */
   confirmSegments(assetId: AssetId, files: readonly SegmentRef[]): Promise<{ readonly refused: readonly string[] }>;
-  /** Notes that segments of an asset have been taken off this node again. */
-  forgetSegments(assetId: AssetId, segmentIds: readonly string[]): Promise<void>;
+  /**
+   * Takes a segment of an asset off this node: notes that it is not here any more, then calls `remove`. Nothing of the catalog
+   * changes meanwhile, and a commit that waits for it finds the rows gone. False when another asset names the segment: then
+   * nothing happens. `remove` must not change the catalog. Errors: those of `remove`.
+   */
+  evictSegment(assetId: AssetId, segmentId: string, remove: () => Promise<void>): Promise<boolean>;
   /** What happened to assets after an entry of the journal, in order. */
   changesAfter(sequence: number, options?: AbortOptions): AsyncIterable<AssetChange>;
   /** The number of the newest entry of the journal; 0 before the first. */
@@ -130,6 +135,8 @@ export interface Catalog {
   isReferenced(segmentId: string): Promise<boolean>;
   /** The assets of which any version names the segment, but for removed ones. */
   assetsNaming(segmentId: string): Promise<AssetId[]>;
+  /** Those of them in which the rows of the segment are here; of an asset that has been in no space nothing is said. */
+  assetsHolding(segmentId: string): Promise<AssetId[]>;
   /** The ids of all such segments, each once, and of those of removed assets that may come back, see `keepsRows`. */
   referencedSegments(options?: AbortOptions): AsyncIterable<string>;
 
@@ -197,15 +204,16 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     return resolveRemote(store, assetId, segments);
   };
 
-  const assetsNaming: Catalog['assetsNaming'] = async (segmentId) => {
+  const assetsOf = async (segmentId: string, isMeant: (note: Uint8Array) => boolean): Promise<AssetId[]> => {
     const prefix = segmentPrefix(segmentId);
     const assets: AssetId[] = [];
-    for await (const [key] of store.entries(prefixRange(prefix))) {
+    for await (const [key, note] of store.entries(prefixRange(prefix))) {
       const assetId = key.slice(prefix.length) as AssetId;
-      if (await readAsset(store, assetId)) assets.push(assetId);
+      if (isMeant(note) && (await readAsset(store, assetId))) assets.push(assetId);
     }
     return assets;
   };
+  const assetsNaming: Catalog['assetsNaming'] = (segmentId) => assetsOf(segmentId, () => true);
 
   return {
     createAsset: (input, options) => createAsset(core, input, options),
@@ -263,21 +271,25 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     },
     setOrigin: (assetId, space, options) => setOrigin(core, assetId, space, options),
     applyReplicas: (states, options) => applyReplicas(core, manifests, states, options),
-    async confirmSegments(assetId, files) {
-      const { version } = await requireRecord(assetId);
-      const notes = files.map((file) => ({ id: file.id, file }));
-      const unnamed = await noteSegments(store, assetId, notes);
-      const given = new Set(files.map(({ id }) => id));
-      const claimed = (await getManifest(assetId, version)).filter(({ id, remote }) => remote && given.has(id));
-      return { refused: [...new Set([...unnamed, ...claimed.map(({ id }) => id)])] };
-    },
-    async forgetSegments(assetId, segmentIds) {
-      await noteSegments(
-        store,
-        assetId,
-        segmentIds.map((id) => ({ id, file: undefined })),
-      );
-    },
+    confirmSegments: (assetId, files) =>
+      core.oneAtATime(async () => {
+        const { name, version } = await requireRecord(assetId);
+        await assertRowsHere(core, name, files);
+        const notes = files.map((file) => ({ id: file.id, file }));
+        const unnamed = await noteSegments(store, assetId, notes);
+        const given = new Set(files.map(({ id }) => id));
+        const claimed = (await getManifest(assetId, version)).filter(({ id, remote }) => remote && given.has(id));
+        return { refused: [...new Set([...unnamed, ...claimed.map(({ id }) => id)])] };
+      }),
+    evictSegment: (assetId, segmentId, remove) =>
+      core.oneAtATime(async () => {
+        const isAlone = (await assetsNaming(segmentId)).every((id) => id === assetId);
+        if (!isAlone) return false;
+        // First the note: a file that the catalog does not count on does no harm, one that is missing does.
+        await noteSegments(store, assetId, [{ id: segmentId, file: undefined }]);
+        await remove();
+        return true;
+      }),
     async *changesAfter(sequence, options) {
       for await (const entry of readJournal(store, sequence + 1, options)) {
         const assetId = assetOf(entry);
@@ -293,6 +305,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
 
     isReferenced: async (segmentId) => (await assetsNaming(segmentId)).length > 0,
     assetsNaming,
+    assetsHolding: (segmentId) => assetsOf(segmentId, (note) => note.length > 0),
     async *referencedSegments(options) {
       const live = new Set<string>();
       for await (const [key] of store.entries(prefixRange(ASSETS), options)) live.add(key.slice(ASSETS.length));

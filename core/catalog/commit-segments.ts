@@ -12,6 +12,7 @@ import type { ManifestReader } from './manifest-reader.ts';
 import type { SegmentRef } from './ports.ts';
 import { commitQuarantine, type QuarantineRun } from './quarantine.ts';
 import { assetNotFound, readAsset } from './read-catalog.ts';
+import { assertRowsHere } from './remote-segments.ts';
 import { type CatalogCore, type ChangeOptions, type Draft, transact } from './transact.ts';
 
 /** Segments one commit adds or removes at most: the commit is held in memory and written as one batch. */
@@ -92,7 +93,7 @@ export async function findContent(
  * signed operation, the edges, the jobs, the audit entry and what `contribute` adds. Errors: `ASSET_NOT_FOUND`,
  * `VERSION_CONFLICT` when `parentVersion` is not the current version (read it again; an append may be tried again with the
  * new parent), `SCHEMA_MISMATCH`, `LIMIT_EXCEEDED`, `INPUT_INVALID`; with `create` also `ASSET_EXISTS`,
- * `ASSET_NAME_INVALID`; those of the guard.
+ * `ASSET_NAME_INVALID`; `SEGMENT_MISSING` for rows that were evicted since they were stored; those of the guard.
  */
 export async function commitSegments(
   core: CatalogCore,
@@ -112,6 +113,7 @@ export async function commitSegments(
     if (!existing) await assertNeverRemoved(core, input.assetId);
     const created = !existing && input.create ? await draftAsset(core, draft, input.assetId, input.create) : undefined;
     const record = existing ?? created ?? (await requireAsset(core, input.assetId));
+    await assertRowsHere(core, record.name, input.added);
     const made = await draftVersion(core, manifests, draft, record, input);
     manifest = made.manifest;
     if (created) draft.events.push({ kind: 'asset-created', asset: created });

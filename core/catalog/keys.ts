@@ -15,7 +15,8 @@ import { sequenceKey } from '#core/audit/index.ts';
  * | `manifest-checkpoint/<asset>/<version>` | all segments of the version                                      |
  * | `content/<asset>/<content hash>`        | the version that took this content in                            |
  * | `segment/<segment>/<asset>`             | some version of the asset names the segment: nothing, or what    |
- * |                                         | the file says of itself when it came from another node           |
+ * |                                         | the file says of itself when the asset is in a space and it is   |
+ * |                                         | here                                                             |
  * | `edge/<asset>/<edge>`                   | nothing: the edge is recorded                                    |
  * | `job/<job>`                             | an ingestion job                                                 |
  * | `quarantine/<run>/<number>`             | a row set aside                                                  |

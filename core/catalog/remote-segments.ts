@@ -1,7 +1,9 @@
 import { type AssetId, canonicalJson, GranaryError, readRecord } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
-import { evictedKey, evictedPrefix, segmentKey } from './keys.ts';
+import type { VersionRecord } from './asset-version.ts';
+import { evictedKey, evictedPrefix, manifestPrefix, segmentKey } from './keys.ts';
 import type { SegmentRef } from './ports.ts';
+import type { CatalogCore } from './transact.ts';
 
 /**
  * The segments with what is known of them on this node: one that came from another node loses its mark, and has the columns
@@ -64,6 +66,40 @@ export async function noteSegments(
   }
   if (commit.writes.length > 0) await store.write(commit, { sync: true });
   return unnamed;
+}
+
+/**
+ * Notes of all segments of an asset that is this node's alone that they are here, but for those that were evicted: once it is
+ * in a space, that is to be told from rows that others have.
+ */
+export async function noteOwnSegments(store: KeyValueStore, commit: Commit, assetId: AssetId): Promise<void> {
+  const evicted = await readEvicted(store, assetId);
+  for await (const [key, bytes] of store.entries(prefixRange(manifestPrefix(assetId)))) {
+    for (const segment of readRecord<VersionRecord>(key, bytes).added) {
+      if (segment.remote || evicted.has(segment.id)) continue;
+      commit.put(segmentKey(segment.id, assetId), canonicalJson(segment));
+    }
+  }
+}
+
+/**
+ * Refuses to count on rows that were here when they were stored and were evicted before the commit. Asked where no other
+ * change runs. Errors: `SEGMENT_MISSING`.
+ */
+export async function assertRowsHere(
+  { hasRows }: Pick<CatalogCore, 'hasRows'>,
+  assetName: string,
+  segments: readonly SegmentRef[],
+): Promise<void> {
+  if (!hasRows) return;
+  for (const { id } of segments) {
+    if (await hasRows(id)) continue;
+    throw new GranaryError(
+      'SEGMENT_MISSING',
+      `A segment of the asset ${JSON.stringify(assetName)} was taken off this node meanwhile. Do it once more.`,
+      { asset: assetName, segment: id },
+    );
+  }
 }
 
 /** Refuses to read a version of which segments have not come yet. Errors: `SEGMENT_MISSING`. */

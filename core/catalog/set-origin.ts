@@ -3,6 +3,7 @@ import type { AssetSpace } from './asset.ts';
 import { type AssetRecord, type CatalogAsset, toCatalogAsset } from './catalog-asset.ts';
 import { requireAsset } from './create-asset.ts';
 import { assetKey } from './keys.ts';
+import { noteOwnSegments } from './remote-segments.ts';
 import { type CatalogCore, type ChangeOptions, transact } from './transact.ts';
 import { changeTime } from './update-asset.ts';
 
@@ -28,6 +29,8 @@ export function setOrigin(
       updatedAt: changeTime(record, draft.time.wall),
       operationId,
     };
+    const isShared = space && !origin && record.storageFormat !== 'EDGE';
+    if (isShared) await noteOwnSegments(core.store, draft.commit, assetId);
     draft.commit.put(assetKey(assetId), canonicalJson(next));
     draft.events.push({ kind: 'asset-changed', asset: next });
     const detail = { change: 'space', space: space?.space ?? null };

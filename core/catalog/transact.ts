@@ -23,6 +23,8 @@ export interface CatalogDeps {
   readonly random: Random;
   /** Asked before a change that is made on this node; what comes from a space is not its concern. */
   readonly guard?: CatalogGuard | undefined;
+  /** Whether the rows of a segment lie on this node; without it, all that are committed do. */
+  readonly hasRows?: ((segmentId: string) => Promise<boolean>) | undefined;
 }
 
 /** Says which assets may be changed on this node. */
@@ -41,6 +43,11 @@ export interface CatalogCore extends CatalogDeps {
 /** Who changes the catalog, and a signal that stops it before the commit. */
 export interface ChangeOptions extends AbortOptions {
   readonly actor: AuditActor;
+}
+
+export interface TransactOptions extends ChangeOptions {
+  /** Hears which entries of the journal were stored, when there were any. */
+  readonly onJournal?: ((entries: { readonly first: number; readonly last: number }) => void) | undefined;
 }
 
 /** One change of the catalog in the making: everything that is added here is stored together or not at all. */
@@ -65,7 +72,7 @@ export interface Draft {
  */
 export function transact<T>(
   core: CatalogCore,
-  { actor, signal }: ChangeOptions,
+  { actor, signal, onJournal }: TransactOptions,
   work: (draft: Draft) => Promise<T>,
 ): Promise<T> {
   const { store, log, audit, clock } = core;
@@ -95,9 +102,10 @@ export function transact<T>(
     const result = await work(draft);
     if (draft.events.length === 0) return result;
     throwIfAborted(signal);
-    appendToJournal(commit, head, time, draft.events);
+    const { sequence: last } = appendToJournal(commit, head, time, draft.events);
     const entries = draft.auditEntries.map((entry) => ({ ...entry, actor, outcome: 'allowed' as const }));
     await audit.recordIn(commit, entries, () => store.write(commit, { sync: true }));
+    onJournal?.({ first: head.sequence + 1, last });
     for (const listener of core.listeners) listener();
     return result;
   });

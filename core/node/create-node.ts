@@ -26,6 +26,7 @@ import {
   fromUtf8,
   GranaryError,
   isGranaryError,
+  isSegmentHash,
   isUuid,
   type Random,
   toUtf8,
@@ -121,12 +122,14 @@ export async function createNode(options: NodeOptions, deps: NodeDeps = MACHINE)
   const catalogDatabase = opening.use(createCatalogDatabase({ store, auditLog, files, clock, logger, place }));
   let sync: NodeSync | undefined;
   const guard: CatalogGuard = { mayChange: (asset) => sync?.guard.mayChange(asset) };
-  const catalog = createCatalog({ store, log, audit: auditLog, clock, random, guard });
-  catalog.onCommit(catalogDatabase.notify);
-
   const threadCount = availableParallelism();
   const encoder = opening.use(createWorkerRowGroupEncoder({ threadCount }));
   const webm = createWebmRowStore({ files, folder: config.webmStoragePath, encoder });
+  // Runs of EDGE rows have other ids; they are never evicted.
+  const hasRows = async (id: string) => !isSegmentHash(id) || (await files.fileSize(webm.path(id))) !== undefined;
+  const catalog = createCatalog({ store, log, audit: auditLog, clock, random, guard, hasRows });
+  catalog.onCommit(catalogDatabase.notify);
+
   const edge = createEdgeRowStore({ store, clock, random });
   const structured = createStructuredRowStore({ database: catalogDatabase.database, journal: webm });
   const stores = { WEBM_COLUMNAR: webm, EDGE: edge, POSTGRESQL: structured } as const;

@@ -42,7 +42,8 @@ export function readAcknowledgements(
   for (const { id, author, logId, seq, schema, content } of operations) {
     if (schema !== ACKNOWLEDGE_SCHEMA) continue;
     const record = orInvalid(() => decodeAcknowledgeRecord(content));
-    if (!record || access.isVoid(author, logId, seq) || !includesLevel(access.levelAt(author, [id]), 'read')) continue;
+    if (!record || access.isVoid(author, logId, seq, id)) continue;
+    if (!includesLevel(access.levelAt(author, [id]), 'read')) continue;
     const key = toHex(content);
     const word = words.get(key) ?? { snapshot: toHex(record.snapshot.operationId), record, devices: new Map() };
     words.set(key, word);

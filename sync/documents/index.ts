@@ -10,7 +10,7 @@ export { encodeAssetState } from './encode-state.ts';
 export { hashReplica, hashState } from './hash-replica.ts';
 export * from './limits.ts';
 export { type AssetEdge, encodeEdge, LINEAGE_SCHEMA } from './lineage-record.ts';
-export { manifestOf, type ManifestOutcome } from './manifest-of.ts';
+export { fittingVersions, manifestOf, type ManifestOutcome, schemaOf } from './manifest-of.ts';
 export type { AssetDocument, DocumentDeps, OpenDocument } from './ports.ts';
 export {
   type AssetProjection,
@@ -21,5 +21,5 @@ export {
 } from './project-asset.ts';
 export { encodeRemoval, REMOVAL_SCHEMA, type RemovalRecord } from './removal-record.ts';
 export { assetHeads, type AssetOperation, type AssetReplica, waitingOperations } from './replica.ts';
-export { VERSION_SCHEMA } from './version-record.ts';
+export { decodeSealed, VERSION_SCHEMA } from './version-record.ts';
 export type { AssetFields } from './project-fields.ts';

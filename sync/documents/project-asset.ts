@@ -1,6 +1,7 @@
 import type { HybridTime } from '#core/catalog/index.ts';
 import { canonicalJson, toUtf8, concatBytes } from '#core/kernel/index.ts';
 import type { Blake3 } from '#sync/log/index.ts';
+import { AUTHOR_SEALS_MAX } from './limits.ts';
 import type { AssetEdge } from './lineage-record.ts';
 import type { DocumentDeps } from './ports.ts';
 import { type AssetFields, projectFields } from './project-fields.ts';
@@ -42,8 +43,11 @@ export interface AssetProjection {
   readonly heads: readonly string[];
   /** The head that counts meanwhile: the deepest, of these the one with the least id. */
   readonly shown: string | null;
-  /** By hash of the segment, its sealed segment, see `decodeSealedSegment`. */
-  readonly segments: ReadonlyMap<string, Uint8Array>;
+  /**
+   * By hash of the segment, how versions say that it is sealed, see `decodeSealedSegment`: several when devices sealed it without
+   * knowing of each other, or when one of them says what is not so.
+   */
+  readonly segments: ReadonlyMap<string, readonly Uint8Array[]>;
   readonly edges: readonly AssetEdge[];
   /** Operations that wait for others, in order. */
   readonly waiting: readonly string[];
@@ -100,16 +104,23 @@ function projectEdges(state: AssetReplica): AssetEdge[] {
   return sortById([...edges.values()]);
 }
 
-/** Two devices may seal one segment; everybody takes the lesser of the two. */
-function sealedSegments(state: AssetReplica): Map<string, Uint8Array> {
-  const texts = new Map<string, string>();
-  for (const { record } of state.versions.values()) {
+/** Each author has a few seals of its own for a segment: nobody drives out those of another one. */
+function sealedSegments(state: AssetReplica): Map<string, readonly Uint8Array[]> {
+  const bySegment = new Map<string, Map<string, Set<string>>>();
+  for (const { operation, record } of state.versions.values()) {
+    const { author } = operation.log;
     for (const [id, text] of Object.entries(record.sealed)) {
-      const other = texts.get(id);
-      if (other === undefined || text < other) texts.set(id, text);
+      const byAuthor = bySegment.get(id) ?? new Map<string, Set<string>>();
+      bySegment.set(id, byAuthor.set(author, (byAuthor.get(author) ?? new Set()).add(text)));
     }
   }
-  return new Map([...texts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, text]) => [id, decodeSealed(text)]));
+  const texts = (byAuthor: ReadonlyMap<string, ReadonlySet<string>>): string[] =>
+    [...new Set([...byAuthor.values()].flatMap((own) => [...own].sort().slice(0, AUTHOR_SEALS_MAX)))].sort();
+  return new Map(
+    [...bySegment]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([id, byAuthor]) => [id, texts(byAuthor).map(decodeSealed)] as const),
+  );
 }
 
 /** The canonical hash of a projection: equal operations give equal hashes, in whatever order they came. */
@@ -117,7 +128,7 @@ export function hashProjection(blake3: Blake3, projection: AssetProjection): Uin
   const json = {
     ...projection,
     versions: sortById([...projection.versions.values()]),
-    segments: Object.fromEntries([...projection.segments].map(([id, bytes]) => [id, toBase64(bytes)])),
+    segments: Object.fromEntries([...projection.segments].map(([id, seals]) => [id, seals.map(toBase64)])),
   };
   return blake3(concatBytes([PROJECTION_DOMAIN, canonicalJson(json)]));
 }

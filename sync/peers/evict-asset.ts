@@ -1,7 +1,7 @@
 import { allSegments, type CatalogAsset, type SegmentRef } from '#core/catalog/index.ts';
-import { GranaryError, type OperationContext, throwIfAborted, toHex } from '#core/kernel/index.ts';
-import { type EvictionRules, pledgesNeeded, type SealedSegment } from '#sync/segments/index.ts';
-import { type OpenSpace, readSeal, readSharedAsset } from '#sync/spaces/index.ts';
+import { GranaryError, type OperationContext, type SegmentHash, throwIfAborted, toHex } from '#core/kernel/index.ts';
+import { type EvictionRules, pledgesNeeded, type SealedName } from '#sync/segments/index.ts';
+import { type OpenSpace, readProvedSeals, readSharedAsset, readToldSeals } from '#sync/spaces/index.ts';
 import type { EvictOutput } from './operations.ts';
 import { askMembers, type PledgeDeps } from './pledge-exchange.ts';
 
@@ -19,8 +19,8 @@ const PLEDGE_LEFT_MS = 7 * DAY_MS;
 export type KeptReason = 'no-peer' | 'too-few' | 'bound' | 'in-use' | 'unshared';
 
 export interface EvictDeps extends PledgeDeps {
-  /** Removes the opened segment and its sealed files from the disk. */
-  readonly removeSegment: (segment: SealedSegment) => Promise<void>;
+  /** Removes the opened segment and its sealed files, whose names these are, from the disk. */
+  readonly removeSegment: (segment: SegmentHash, names: readonly SealedName[]) => Promise<void>;
   /** Rows of the asset are gone: tables that are made of them have to go as well. */
   readonly afterEviction: (asset: CatalogAsset) => Promise<void>;
 }
@@ -45,15 +45,16 @@ export async function evictAsset(
 
   const kept = new Map<KeptReason, number>();
   const keep = (reason: KeptReason) => kept.set(reason, (kept.get(reason) ?? 0) + 1);
-  const leaving: { readonly ref: SegmentRef; readonly segment: SealedSegment }[] = [];
+  /** With the names under which members may have them. */
+  const leaving: { readonly ref: SegmentRef; readonly names: readonly SealedName[] }[] = [];
   for (const ref of await allSegments(catalog, asset, { signal })) {
     throwIfAborted(signal);
     if (ref.remote) continue;
-    const seal = await readSeal(store, ref.id);
+    const told = await readToldSeals(store, { space: shared.space, asset: asset.id, segment: ref.id });
     const isAlone = (await catalog.assetsNaming(ref.id)).every((id) => id === asset.id);
     if (!isAlone) keep('in-use');
-    else if (!seal?.spaces.includes(shared.space)) keep('unshared');
-    else leaving.push({ ref, segment: seal.segment });
+    else if (told.length === 0) keep('unshared');
+    else leaving.push({ ref, names: told.map(({ name: sealed }) => sealed) });
   }
 
   const before = (await spaces.subscription(asset.id)) ?? 'metadata';
@@ -61,7 +62,7 @@ export async function evictAsset(
   await spaces.subscribe(asset.id, 'metadata');
   const now = clock.now();
   const members = membersOf(space, deps.key.publicKey);
-  const names = leaving.map(({ segment }) => segment.name);
+  const names = leaving.flatMap((each) => each.names);
   const asked = names.length === 0 ? 0 : await askMembers(deps, members, { names, until: now + PLEDGE_MS }, { signal });
   const rules: EvictionRules = {
     until: now + PLEDGE_LEFT_MS,
@@ -70,14 +71,19 @@ export async function evictAsset(
   };
   const total = leaving.reduce((sum, { ref }) => sum + ref.byteCount, 0);
   let [done, evictedCount, byteCount] = [0, 0, 0];
-  for (const { ref, segment } of leaving) {
+  for (const { ref } of leaving) {
     throwIfAborted(signal);
-    const verdict = await book.evict(segment.name, rules, async () => {
-      // First the catalog: a file that it does not count on does no harm, one that is missing does.
-      await catalog.forgetSegments(asset.id, [segment.hash]);
-      await deps.removeSegment(segment);
+    const segment = ref.id as SegmentHash;
+    let isInUse = false;
+    // This device may have promised it under a name that it has in another space.
+    const everyName = (await readProvedSeals(store, segment)).map(({ name: sealed }) => sealed);
+    const verdict = await book.evict(everyName, rules, async () => {
+      // Another asset may have been given the same rows while members were asked.
+      isInUse = !(await catalog.evictSegment(asset.id, segment, () => deps.removeSegment(segment, everyName)));
+      return !isInUse;
     });
-    if (verdict.kind === 'free') [evictedCount, byteCount] = [evictedCount + 1, byteCount + ref.byteCount];
+    if (isInUse) keep('in-use');
+    else if (verdict.kind === 'free') [evictedCount, byteCount] = [evictedCount + 1, byteCount + ref.byteCount];
     else if (verdict.kind === 'bound') keep('bound');
     else keep(asked === 0 ? 'no-peer' : 'too-few');
     done += ref.byteCount;

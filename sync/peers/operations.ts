@@ -29,6 +29,8 @@ const peer = z.object({
   contacts: z.array(spaceContact),
   bytesSent: z.number(),
   bytesReceived: z.number(),
+  /** Its lines are refused until then, as it broke the protocol too often; ISO 8601, null when they are not. */
+  refusedUntil: z.string().nullable(),
   /** Why nothing goes on with this peer; empty when all is well. */
   waitsFor: z.array(z.string()),
 });
@@ -37,7 +39,7 @@ const sessionOutput = z.object({
   device: z.string(),
   fingerprint: z.string(),
   name: z.string(),
-  end: z.enum(['complete', 'refused', 'refusedByPeer', 'interrupted', 'unreachable']),
+  end: z.enum(['complete', 'refused', 'refusedByPeer', 'interrupted', 'unreachable', 'failed']),
   reason: z.string().nullable(),
   operations: z.int(),
   bytesSent: z.number(),
@@ -88,8 +90,10 @@ const metricsOutput = z.object({
   /** Counts of events since the start. */
   transport: reasons,
   sync: reasons,
+  joins: reasons,
   segments: reasons,
   compaction: reasons,
+  pledges: reasons,
   /** Segments that are waited for, in the order in which they come. */
   fetching: z.array(
     z.object({ haveBytes: z.number(), byteCount: z.number().nullable(), waitsFor: z.string().nullable() }),

@@ -5,7 +5,6 @@ import {
   type Clock,
   fromHex,
   GranaryError,
-  isGranaryError,
   type OperationContext,
   type Random,
   toHex,
@@ -71,6 +70,10 @@ export interface Network {
   readonly transport: Transport;
   readonly engine: SyncEngine;
   readonly segments: SegmentExchange;
+  /** How tickets were redeemed or refused, by event. */
+  readonly joins: ReadonlyMap<string, number>;
+  /** What members and this device promised each other, by event. */
+  readonly pledges: ReadonlyMap<string, number>;
 }
 
 /** The other devices: how they come in, and how this node agrees with them. */
@@ -140,6 +143,8 @@ export function createPeers(deps: PeersDeps): Peers {
     return [...spaces.peers()].map(([device, { name, spaces: shared }]): PeerOutput => {
       const record = records.get(device) ?? newPeer(device);
       const line = connected.get(device);
+      const until = deps.openNetwork()?.transport.refusedUntil(fromHex(device));
+      const refusedUntil = until === undefined ? null : new Date(until).toISOString();
       return {
         device,
         fingerprint: keyFingerprint(blake3, fromHex(device)),
@@ -151,7 +156,8 @@ export function createPeers(deps: PeersDeps): Peers {
         contacts: record.spaces.map((contact) => ({ ...contact })),
         bytesSent: record.bytesSent,
         bytesReceived: record.bytesReceived,
-        waitsFor: waitsFor(record, line !== undefined),
+        refusedUntil,
+        waitsFor: waitsFor(record, line !== undefined, refusedUntil),
       };
     });
   }
@@ -174,8 +180,10 @@ export function createPeers(deps: PeersDeps): Peers {
       bytes: protocols,
       transport: { ...counted?.events },
       sync: Object.fromEntries(network?.engine.counts ?? []),
+      joins: Object.fromEntries(network?.joins ?? []),
       segments: Object.fromEntries(network?.segments.counts ?? []),
       compaction: network ? spaces.compactionCounts() : {},
+      pledges: Object.fromEntries(network?.pledges ?? []),
       fetching: (network?.segments.status() ?? []).map(({ haveBytes, byteCount, waitsFor }) => ({
         haveBytes,
         byteCount: byteCount ?? null,
@@ -240,9 +248,12 @@ export function createPeers(deps: PeersDeps): Peers {
       });
       return { device, fingerprint, name, ...(await sessionOutput(device, session)) };
     } catch (error) {
-      if (!isGranaryError(error, 'PEER_UNREACHABLE') && !isGranaryError(error, 'TIMED_OUT')) throw error;
+      const { code, message } = asGranaryError(error);
+      if (signal.aborted || code === 'CANCELLED') throw error;
+      // Whatever is wrong with one peer, the sessions with the others count.
+      const end = code === 'PEER_UNREACHABLE' || code === 'TIMED_OUT' ? 'unreachable' : 'failed';
       const nothing = { operations: 0, bytesSent: 0, bytesReceived: 0, spaces: [] };
-      return { device, fingerprint, name, end: 'unreachable', reason: asGranaryError(error).message, ...nothing };
+      return { device, fingerprint, name, end, reason: message, ...nothing };
     }
   }
 
@@ -291,9 +302,15 @@ export function createPeers(deps: PeersDeps): Peers {
 }
 
 /** What keeps a session from coming about; what one left out stands in the contacts. */
-function waitsFor({ lastContactAt, lastFailure, spaces }: PeerRecord, isConnected: boolean): string[] {
+function waitsFor(
+  { lastContactAt, lastFailure, spaces }: PeerRecord,
+  isConnected: boolean,
+  refusedUntil: string | null,
+): string[] {
   const reasons: string[] = [];
-  if (!isConnected) {
+  if (refusedUntil !== null) {
+    reasons.push(`this device refuses its lines until ${refusedUntil}, as it broke the protocol too often`);
+  } else if (!isConnected) {
     reasons.push(lastContactAt === null ? 'never met; it has to run where this node can reach it' : 'not connected');
   }
   if (lastFailure) reasons.push(lastFailure.message);

@@ -23,7 +23,7 @@ import {
   type SealedName,
   type ServeLimits,
 } from '#sync/segments/index.ts';
-import { readSealOf, readWanted, type Spaces } from '#sync/spaces/index.ts';
+import { readProved, readRowsHere, readWanted, type Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 
 export const PLEDGE_PROTOCOL = '/granary/pledge/1';
@@ -55,18 +55,18 @@ export interface PledgeDeps {
 
 /** Answers members who ask this device to keep segments. */
 export function handlePledges(deps: PledgeDeps): void {
-  const { store, catalog, spaces, transport, count } = deps;
+  const { store, spaces, transport, count } = deps;
   const gate = createServeGate(deps, deps.limits);
 
   /** Members are promised what lies here, unless a person has said that the rows are to go. */
   async function mayPledge(peer: string, name: SealedName): Promise<boolean> {
-    const seal = await readSealOf(store, name);
+    const segment = await readProved(store, name);
+    if (!segment) return false;
     const opened = await spaces.opened();
     const device = fromHex(peer);
-    const isShared = seal?.spaces.some((space) => (opened.get(space)?.access.levelNow(device) ?? null) !== null);
-    if (!seal || !isShared) return false;
-    for (const asset of await catalog.assetsNaming(seal.segment.hash)) {
-      if ((await readWanted(store, asset)) !== 'metadata') return true;
+    for (const { asset, space } of await readRowsHere(deps, segment.hash)) {
+      const isShared = (opened.get(space)?.access.levelNow(device) ?? null) !== null;
+      if (isShared && (await readWanted(store, asset)) !== 'metadata') return true;
     }
     return false;
   }

@@ -2,23 +2,28 @@ import type { Catalog, CatalogAsset, SegmentRef } from '#core/catalog/index.ts';
 import {
   type AbortOptions,
   asGranaryError,
+  type AssetId,
   type Clock,
   fromHex,
   GranaryError,
+  isGranaryError,
   type Logger,
   type ReportProgress,
   type SegmentHash,
   toHex,
+  type Uuid,
   type Wait,
 } from '#core/kernel/index.ts';
-import type { ByteSource, KeyValueStore } from '#core/platform/ports.ts';
+import { type ByteSource, Commit, type KeyValueStore } from '#core/platform/ports.ts';
 import {
   createSegmentFetcher,
   createServedSegments,
   createServeGate,
   type FetchBudget,
   fetchPlain,
+  rebuildTree,
   type SealedName,
+  type SealedSegment,
   type SealedSourceDeps,
   SEGMENT_FRAME_BYTES_MAX,
   serveSegments,
@@ -27,18 +32,25 @@ import {
   type Urgency,
   type WantedStatus,
 } from '#sync/segments/index.ts';
-import { readSealOf, readSeal, readSharedAssets, type Spaces, spacesAnnouncing } from '#sync/spaces/index.ts';
+import {
+  putProved,
+  readAllSeals,
+  readProved,
+  readRowsHere,
+  readSeals,
+  readSharedAsset,
+  type Spaces,
+  spacesAnnouncing,
+} from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 
 export const SEGMENTS_PROTOCOL = '/granary/segments/1';
 
 /** Streams that one peer fetches over: the one that it uses, and one that it has just given up. */
 const STREAMS_PER_PEER_MAX = 2;
-/** Shared assets that are looked up at a time. */
-const CHUNK = 500;
 
 /** How often it is told how far a fetch is. Milliseconds. */
-const WATCH_MS = 200;
+export const WATCH_MS = 200;
 /** A person who waits for rows hears after so long without any that nobody has them who can be reached. Milliseconds. */
 const FETCH_SILENCE_MS_MAX = 20_000;
 /** Peers may have got since what they did not have, and streams may have ended: all are asked again this often. Milliseconds. */
@@ -108,35 +120,50 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
   const fetcher = createSegmentFetcher({ folder, blake3, clock, wait, count, budget: deps.budget });
   const gate = createServeGate({ clock, wait }, deps.limits);
   const asked = new Set<string>();
-  /** Assets that are fetched because members are to have them. */
-  const subscribed = new Map<string, Promise<void>>();
+  /** What is fetched because members are to have it, by asset. */
+  const subscribed = new Map<AssetId, SubscribedFetch>();
+  /** Those of them that have got another version since; the journal of the catalog was read up to `readUntil`. */
+  const renewed = new Set<AssetId>();
+  let readUntil: number | undefined;
+  /** All fetches of these assets that have not ended, those of older versions as well. */
+  const running = new Set<Promise<void>>();
 
   const served = createServedSegments(deps, async (name) => {
-    const seal = await readSealOf(store, name);
-    const source = seal && (await deps.openPlain(seal.segment.hash));
-    return source && { source, segment: seal.segment };
+    const segment = await readProved(store, name);
+    const source = segment && (await deps.openPlain(segment.hash));
+    return source && { source, segment };
   });
+
+  /**
+   * Members get rows that are here for an asset of their space, whatever else names them, and sealed files that are kept for the
+   * others.
+   */
+  async function mayServe(peer: string, name: SealedName): Promise<boolean> {
+    const opened = await spaces.opened();
+    const device = fromHex(peer);
+    const isMember = (space: Uuid) => (opened.get(space)?.access.levelNow(device) ?? null) !== null;
+    const segment = await readProved(store, name);
+    const here = segment ? await readRowsHere(deps, segment.hash) : [];
+    if (here.some(({ space }) => isMember(space))) return true;
+    if (!(await spacesAnnouncing(store, name)).some(isMember)) return false;
+    if (!segment) return true;
+    // Otherwise it would be made from rows that are not theirs.
+    const sealed = await folder.open(name);
+    await sealed?.close();
+    return sealed !== undefined;
+  }
 
   transport.handle(
     SEGMENTS_PROTOCOL,
     { maxFrameBytes: SEGMENT_FRAME_BYTES_MAX, maxStreamsPerPeer: STREAMS_PER_PEER_MAX },
     (stream) =>
       serveSegments(
-        {
-          folder: served,
-          gate,
-          count,
-          async mayServe(peer, name) {
-            const seal = await readSealOf(store, name);
-            const travelsIn = [...(seal?.spaces ?? []), ...(await spacesAnnouncing(store, name))];
-            const opened = await spaces.opened();
-            const device = fromHex(peer);
-            return travelsIn.some((space) => (opened.get(space)?.access.levelNow(device) ?? null) !== null);
-          },
-        },
+        { folder: served, gate, count, mayServe },
         toHex(stream.peer),
         stream as PeerStream & { close(): void },
-        { signal: stopped.signal },
+        {
+          signal: stopped.signal,
+        },
       ),
   );
 
@@ -179,6 +206,71 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     }
   })().catch(() => undefined);
 
+  /** Under which names members may have a segment. One of another size is not the one that the version means. */
+  async function sealsFor({ id, origin }: CatalogAsset, { id: segment, byteCount }: SegmentRef) {
+    const space = (await readSharedAsset(store, id))?.space ?? origin?.space;
+    const all = space ? await readAllSeals(store, { space, asset: id, segment }) : [];
+    return { space, seals: all.filter((seal) => seal.byteCount === byteCount) };
+  }
+
+  /**
+   * Finds out under which of the names that its document claims an asset's rows can be served, where they are here for another
+   * asset of the space. False when their file is not here.
+   */
+  async function proveHere({ id }: CatalogAsset, segment: SegmentHash): Promise<boolean> {
+    const source = await deps.openPlain(segment);
+    if (!source) return false;
+    try {
+      const space = (await readSharedAsset(store, id))!.space;
+      for (const seal of await readSeals(store, { space, asset: id, segment })) {
+        if (await readProved(store, seal.name)) continue;
+        try {
+          await rebuildTree(deps, source, seal, { signal: stopped.signal });
+          await store.write(putProved(new Commit(), seal), { sync: true });
+        } catch (error) {
+          if (!isGranaryError(error, 'SEGMENT_CORRUPT')) throw error;
+          count('seal-wrong');
+        }
+      }
+      return true;
+    } finally {
+      await source.close();
+    }
+  }
+
+  /** Asks for the segment under all of its names; the first that turns out to be it counts. Errors: those of `fetchPlain`. */
+  async function fetchAny(
+    seals: readonly SealedSegment[],
+    urgency: Urgency,
+    { signal, wholeBytes }: FetchWhole,
+  ): Promise<void> {
+    const found = new AbortController();
+    const any = AbortSignal.any([found.signal, signal]);
+    const plain = { ...deps, fetcher, onDamaged: () => count('damaged-here') };
+    const attempts = seals.map(async (seal) => {
+      try {
+        await fetchPlain(plain, seal, { urgency, signal: any, wholeBytes });
+        await store.write(putProved(new Commit(), seal), { sync: true });
+      } catch (error) {
+        // Another name may be the right one, but no other disk.
+        if (!isGranaryError(error, 'SEGMENT_CORRUPT')) found.abort(error);
+        throw error;
+      }
+    });
+    const first = Promise.any(attempts);
+    first.catch(() => undefined);
+    await askPeers();
+    try {
+      await first;
+    } catch (error) {
+      const { errors } = error as AggregateError;
+      throw errors.find((each) => !isGranaryError(each, 'SEGMENT_CORRUPT')) ?? errors[0];
+    } finally {
+      found.abort(new GranaryError('CANCELLED', 'The segment is here.'));
+      await Promise.allSettled(attempts);
+    }
+  }
+
   async function fetchSegment(
     asset: CatalogAsset,
     ref: SegmentRef,
@@ -186,18 +278,11 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     options: FetchWhole,
   ): Promise<void> {
     const hash = ref.id as SegmentHash;
-    const seal = await readSeal(store, hash);
-    if (!seal) throw notSealed(asset, hash);
-    const here = await deps.openPlain(hash);
-    await here?.close();
-    if (!here) {
-      const work = fetchPlain({ ...deps, fetcher, onDamaged: () => count('damaged-here') }, seal.segment, {
-        urgency,
-        signal: options.signal,
-        wholeBytes: options.wholeBytes,
-      });
-      await askPeers();
-      await work;
+    const { space, seals } = await sealsFor(asset, ref);
+    const isHere = (await readRowsHere(deps, hash)).some((here) => here.space === space);
+    if (!isHere || !(await proveHere(asset, hash))) {
+      if (seals.length === 0) throw notSealed(asset, hash);
+      await fetchAny(seals, urgency, options);
     }
     const { refused } = await catalog.confirmSegments(asset.id, [await deps.describe(hash)]);
     if (refused.length > 0) throw contradicts(asset, hash);
@@ -218,8 +303,7 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     const came = new Set<SegmentRef>();
     const names = new Map<string, SegmentRef>();
     for (const ref of remote) {
-      const seal = await readSeal(store, ref.id);
-      if (seal) names.set(seal.segment.name, ref);
+      for (const { name } of (await sealsFor(asset, ref)).seals) names.set(name, ref);
     }
     /** Bytes that are here, those of parts as well. */
     const countBytes = () => {
@@ -233,7 +317,9 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     };
     const tell = (done: number) => report?.({ stage: 'fetching', subject: asset.name, done, total, unit: 'bytes' });
     const isPatient = urgency === 'background';
-    const watching = remote.length > 0 ? watch(countBytes, tell, isPatient ? undefined : given, any) : undefined;
+    // It costs as much as all that is waited for: not where nobody is told of it, nor gives it up.
+    const isWatched = remote.length > 0 && (report !== undefined || !isPatient);
+    const watching = isWatched ? watch(countBytes, tell, isPatient ? undefined : given, any) : undefined;
     const work = remote.map(async (ref) => {
       await fetchSegment(asset, ref, urgency, { signal: any, wholeBytes: total });
       came.add(ref);
@@ -244,7 +330,7 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     await watching;
     const failed = results.find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected' && !isGivenUp) throw failed.reason;
-    tell(countBytes());
+    if (report) tell(countBytes());
     if (came.size > 0) await deps.afterFetch(await catalog.getAsset(asset.id));
     const missingCount = remote.length - came.size;
     return {
@@ -278,34 +364,54 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
     }
   }
 
-  async function* sharedWithRows(): AsyncIterable<CatalogAsset> {
-    const shared = (await readSharedAssets(store)).map(({ asset }) => asset);
-    for (let start = 0; start < shared.length; start += CHUNK) {
-      const assets = await catalog.getAssets(shared.slice(start, start + CHUNK));
-      for (const asset of assets.values()) if (asset.version > 0) yield asset;
+  /** Which of the assets that are fetched have got another version, as far as the journal says so now. */
+  async function followVersions(): Promise<void> {
+    const last = await catalog.lastSequence();
+    for await (const { sequence, assetId } of catalog.changesAfter(readUntil ?? last, { signal: stopped.signal })) {
+      if (sequence > last) break;
+      if (subscribed.has(assetId)) renewed.add(assetId);
     }
+    readUntil = Math.max(readUntil ?? 0, last);
   }
 
   async function fetchSubscribed(): Promise<void> {
-    for await (const asset of sharedWithRows()) {
-      const { id, version } = asset;
-      if (stopped.signal.aborted) return;
-      if (subscribed.has(id)) continue;
-      const isWhole = (await catalog.getManifest(id, version)).every(({ remote }) => !remote);
-      // What is wanted of an asset stands in its document, which takes longer to read than all before.
-      if (isWhole || (await spaces.subscription(id)) !== 'data') continue;
-      const work = fetchAsset(asset, 'background')
-        .then(() => undefined)
-        .catch((error: unknown) => {
-          if (stopped.signal.aborted) return;
-          logger.warn('The rows of an asset could not be fetched.', {
-            asset: id,
-            cause: asGranaryError(error).message,
-          });
-        })
-        .finally(() => subscribed.delete(id));
-      subscribed.set(id, work);
+    await followVersions();
+    const due = [...renewed];
+    const lacking = await spaces.lackingRows((asset) => subscribed.has(asset) && !renewed.has(asset), stopped);
+    const assets = await catalog.getAssets(lacking);
+    for (const id of due) {
+      renewed.delete(id);
+      const fetch = subscribed.get(id);
+      // What an older version had, and nobody has any more, must not keep back what the present one has.
+      if (fetch && fetch.version !== assets.get(id)?.version) {
+        subscribed.delete(id);
+        fetch.stop.abort(isOld());
+      }
     }
+    for (const asset of assets.values()) {
+      if (stopped.signal.aborted) return;
+      if (!subscribed.has(asset.id)) beginSubscribed(asset);
+    }
+  }
+
+  function beginSubscribed(asset: CatalogAsset): void {
+    const { id, version } = asset;
+    const stop = new AbortController();
+    const work = fetchAsset(asset, 'background', { signal: stop.signal })
+      .then(() => undefined)
+      .catch((error: unknown) => {
+        if (stopped.signal.aborted || stop.signal.aborted) return;
+        logger.warn('The rows of an asset could not be fetched.', {
+          asset: id,
+          cause: asGranaryError(error).message,
+        });
+      })
+      .finally(() => {
+        running.delete(work);
+        if (subscribed.get(id)?.stop === stop) subscribed.delete(id);
+      });
+    running.add(work);
+    subscribed.set(id, { version, stop });
   }
 
   return {
@@ -320,9 +426,14 @@ export function startSegmentExchange(deps: SegmentExchangeDeps): SegmentExchange
       stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
       await fetcher.close();
       await askingAgain;
-      await Promise.allSettled(subscribed.values());
+      await Promise.all(running);
     },
   };
+}
+
+interface SubscribedFetch {
+  readonly version: number;
+  readonly stop: AbortController;
 }
 
 interface FetchWhole {
@@ -341,6 +452,8 @@ function channelOf(stream: PeerStream, onEnd: () => void) {
   }
   return { send: (frame: Uint8Array) => stream.send(frame), frames: frames(), close: () => stream.abort() };
 }
+
+const isOld = () => new GranaryError('CANCELLED', 'The asset has another version by now.');
 
 const nobodyHas = () => new GranaryError('TIMED_OUT', 'No device that has the rows was reached.');
 

@@ -2,10 +2,14 @@ import { expect, test } from 'vitest';
 import type { SessionReport } from '#sync/reconcile/index.ts';
 import {
   createSessionGate,
+  REFUSED_MS_MAX,
+  REFUSED_MS_MIN,
   SESSIONS_BURST_MAX,
   SESSIONS_PER_SECOND_MAX,
   SPOILT_SESSION_MS,
   SPOILT_SESSIONS_MAX,
+  UNWANTED_STREAM_MS,
+  UNWANTED_STREAMS_MAX,
 } from './session-gate.ts';
 
 const NOTHING = { operationsDone: 0, operationsTotal: 0, bytesDone: 0, bytesTotal: 0 };
@@ -63,4 +67,30 @@ test('sessions are begun at a rate, after a burst', () => {
   expect(begin(1000)).toBe(SESSIONS_BURST_MAX);
   pass(2000);
   expect(begin(1000)).toBe(2 * SESSIONS_PER_SECOND_MAX);
+});
+
+test('the lines of a peer that goes on bringing streams are refused, longer each time until it has been quiet', () => {
+  const { gate, pass } = openGate();
+  const untilRefused = () => {
+    for (let count = 0; ; count++) {
+      const milliseconds = gate.unwanted('eve');
+      if (milliseconds !== undefined) return { count, milliseconds };
+    }
+  };
+  for (let times = 0; times < 10; times++) {
+    const milliseconds = Math.min(REFUSED_MS_MIN * 2 ** times, REFUSED_MS_MAX);
+    expect(untilRefused()).toEqual({ count: UNWANTED_STREAMS_MAX, milliseconds });
+    pass(milliseconds);
+  }
+  expect(gate.unwanted('anna')).toBeUndefined();
+  pass(REFUSED_MS_MAX);
+  expect(untilRefused().milliseconds).toBe(REFUSED_MS_MIN);
+});
+
+test('a peer that comes back rarely while it is shut out keeps its lines', () => {
+  const { gate, pass } = openGate();
+  for (let i = 0; i < 1000; i++) {
+    expect(gate.unwanted('anna')).toBeUndefined();
+    pass(UNWANTED_STREAM_MS);
+  }
 });

@@ -17,24 +17,52 @@ export const SESSIONS_PER_SECOND_MAX = 10;
 /** Sessions that one peer may begin at once, when it was quiet before. */
 export const SESSIONS_BURST_MAX = 50;
 
+/**
+ * Streams that a peer may bring in a row though it may begin nothing. An honest one that is shut out comes back ever more
+ * rarely; one that does not is sending as fast as it can, and each stream costs this node about a millisecond.
+ */
+export const UNWANTED_STREAMS_MAX = 20;
+
+/** It may bring one more each time so long has passed. Milliseconds. */
+export const UNWANTED_STREAM_MS = 3_000;
+
+/** After that its lines are refused for so long, and twice as long each further time. Milliseconds. */
+export const REFUSED_MS_MIN = 60_000;
+
+/** The longest time for which its lines are refused: a person who has mended a device does not want to wait longer. Milliseconds. */
+export const REFUSED_MS_MAX = 3_600_000;
+
 /** Keeps a peer from taking more of this node than others: what it may begin, and what it may spoil. */
 export interface SessionGate {
   /** False for a peer that has had what it may have; the session is not to be begun. */
   mayBegin(device: string): boolean;
   /** Takes note of how a session with a peer ended. */
   ended(device: string, report: SessionReport): void;
+  /**
+   * Takes note of a stream that a peer brought and that was not taken. Returns for how many milliseconds its lines are to be
+   * refused once there were too many of them.
+   */
+  unwanted(device: string): number | undefined;
 }
 
 interface Allowance {
   readonly sessions: TokenBucket;
   readonly spoilt: TokenBucket;
+  readonly unwanted: TokenBucket;
+  /** How long its lines were refused the last time; 0 when they were not. */
+  refusedMs: number;
+  /** When that is forgotten, as of `Clock.monotonic`. */
+  forgottenAt: number;
 }
 
 export function createSessionGate(clock: Clock): SessionGate {
   const allowances = new Map<string, Allowance>();
 
-  const isFull = ({ sessions, spoilt }: Allowance): boolean =>
-    sessions.available >= SESSIONS_BURST_MAX && spoilt.available >= SPOILT_SESSIONS_MAX;
+  const isFull = ({ sessions, spoilt, unwanted, forgottenAt }: Allowance): boolean =>
+    sessions.available >= SESSIONS_BURST_MAX &&
+    spoilt.available >= SPOILT_SESSIONS_MAX &&
+    unwanted.available >= UNWANTED_STREAMS_MAX &&
+    clock.monotonic() >= forgottenAt;
 
   function allowanceOf(device: string): Allowance {
     const known = allowances.get(device);
@@ -44,6 +72,9 @@ export function createSessionGate(clock: Clock): SessionGate {
     const allowance: Allowance = {
       sessions: createTokenBucket(clock, SESSIONS_PER_SECOND_MAX, SESSIONS_BURST_MAX),
       spoilt: createTokenBucket(clock, 1000 / SPOILT_SESSION_MS, SPOILT_SESSIONS_MAX),
+      unwanted: createTokenBucket(clock, 1000 / UNWANTED_STREAM_MS, UNWANTED_STREAMS_MAX),
+      refusedMs: 0,
+      forgottenAt: 0,
     };
     allowances.set(device, allowance);
     return allowance;
@@ -58,6 +89,21 @@ export function createSessionGate(clock: Clock): SessionGate {
     },
     ended(device, report) {
       if (isSpoilt(report)) allowanceOf(device).spoilt.use(1);
+    },
+    unwanted(device) {
+      const allowance = allowanceOf(device);
+      const { unwanted, refusedMs, forgottenAt } = allowance;
+      if (unwanted.available >= 1) {
+        unwanted.use(1);
+        return undefined;
+      }
+      // When it comes back it has a few streams again, and then less patience.
+      unwanted.giveBack(UNWANTED_STREAMS_MAX);
+      const now = clock.monotonic();
+      const isAgain = now < forgottenAt;
+      allowance.refusedMs = isAgain ? Math.min(2 * refusedMs, REFUSED_MS_MAX) : REFUSED_MS_MIN;
+      allowance.forgottenAt = now + allowance.refusedMs + REFUSED_MS_MAX;
+      return allowance.refusedMs;
     },
   };
 }

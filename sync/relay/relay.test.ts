@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { toHex, toUtf8 } from '#core/kernel/index.ts';
 import { SEGMENTS_SCHEMA, sealedFileBytes } from '#sync/segments/index.ts';
 import { plainBytes } from '#sync/segments/testing/fixtures.ts';
-import { readAnnounced, readSeal } from '#sync/spaces/index.ts';
+import { readAnnounced, readProvedSeals } from '#sync/spaces/index.ts';
 import { admit, handOverControl, newNetwork, openWorldNode, type WorldNode } from './testing/relay-world.ts';
 
 const SPACE = 'coop';
@@ -67,7 +67,7 @@ describe('a relay between members who are never there together', () => {
 
     const { assets } = await anna.catalog.listAssets();
     const secrets: Uint8Array[] = ['Quince', 'Medlar', 'Damson', ASSET, 'line 00000001', '"fields"'].map(toUtf8);
-    for (const segment of anna.plain.keys()) secrets.push((await readSeal(anna.store, segment))!.segment.key);
+    for (const segment of anna.plain.keys()) secrets.push((await readProvedSeals(anna.store, segment))[0]!.key);
     for (const key of (await anna.spaces.find(SPACE)).keyring.values()) secrets.push(key);
     secrets.push(...assets.map(({ id }) => toUtf8(id)), ...[...anna.plain.keys()].map((hash) => toUtf8(hash)));
     expect(secrets.length).toBeGreaterThan(15);

@@ -72,21 +72,21 @@ test('what is pledged is in both books, lets the asker evict and binds the holde
   const { mine, theirs, time, book, theirBook, events, seal, ask } = await pair();
   const names = [];
   for (let i = 0; i < PLEDGE_NAMES_MAX + 3; i++) names.push(await seal(i * 10, [mine, theirs], i));
-  expect(await book.evict(names[0]!, rules, async () => undefined)).toEqual({ kind: 'too-few', have: 0, needed: 1 });
+  expect(await book.evict([names[0]!], rules, async () => true)).toEqual({ kind: 'too-few', have: 0, needed: 1 });
   expect(new Set((await ask(names)).values())).toEqual(new Set(['pledged']));
   expect(events).toHaveLength(names.length);
   const [pledge] = await book.taken(names[0]!);
   expect(pledge).toMatchObject({ holder: HOLDER.publicKey, asker: ASKER.publicKey, until: UNTIL });
 
   const removed: SealedName[] = [];
-  const remove = (name: SealedName) => async () => void removed.push(name);
-  expect(await theirBook.evict(names[0]!, rules, remove(names[0]!))).toEqual({ kind: 'bound', until: UNTIL });
-  expect(await book.evict(names[0]!, { ...rules, until: UNTIL + 1 }, remove(names[0]!))).toMatchObject({ have: 0 });
-  expect(await book.evict(names[0]!, { ...rules, needed: 2 }, remove(names[0]!))).toMatchObject({ have: 1 });
-  expect(await book.evict(names[0]!, rules, remove(names[0]!))).toEqual({ kind: 'free' });
+  const remove = (name: SealedName) => async () => removed.push(name) > 0;
+  expect(await theirBook.evict([names[0]!], rules, remove(names[0]!))).toEqual({ kind: 'bound', until: UNTIL });
+  expect(await book.evict([names[0]!], { ...rules, until: UNTIL + 1 }, remove(names[0]!))).toMatchObject({ have: 0 });
+  expect(await book.evict([names[0]!], { ...rules, needed: 2 }, remove(names[0]!))).toMatchObject({ have: 1 });
+  expect(await book.evict([names[0]!], rules, remove(names[0]!))).toEqual({ kind: 'free' });
   expect(removed).toEqual([names[0]]);
   await time.pass(UNTIL);
-  expect(await theirBook.evict(names[1]!, { ...rules, until: 2 * UNTIL }, remove(names[1]!))).toMatchObject({
+  expect(await theirBook.evict([names[1]!], { ...rules, until: 2 * UNTIL }, remove(names[1]!))).toMatchObject({
     have: 0,
   });
 });
@@ -117,7 +117,7 @@ test('a pledge that cannot be written is not given, and one that was sent outliv
   expect(await theirBook.isBound(name)).toBe(true);
   // A shorter one does not shorten it.
   await ask([name], {}, UNTIL - 5000);
-  expect(await theirBook.evict(name, rules, async () => undefined)).toEqual({ kind: 'bound', until: UNTIL });
+  expect(await theirBook.evict([name], rules, async () => true)).toEqual({ kind: 'bound', until: UNTIL });
 });
 
 test('a holder that lost a challenged leaf, signs wrongly or repeats itself is not believed', async () => {

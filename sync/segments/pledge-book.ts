@@ -46,11 +46,12 @@ export interface PledgeBook {
   /** While `work` asks others to hold these segments, only devices with a smaller key are pledged them: one of two goes on. */
   leaving<T>(names: readonly SealedName[], work: () => Promise<T>): Promise<T>;
   /**
-   * Calls `remove` when the segment may go, and otherwise says why not. No pledge is given meanwhile. When `remove` resolves,
-   * nothing that proves possession is on the disk any more, neither the sealed nor the opened segment. It must not call the
-   * book.
+   * Calls `remove` when the segment may go, and otherwise says why not; `names` are all under which it may have been pledged, and
+   * a pledge under any of them counts. No pledge is given meanwhile. When `remove` resolves
+   * with true, nothing that proves possession is on the disk any more, neither the sealed nor the opened segment; with false,
+   * all of it still is. It must not call the book.
    */
-  evict(name: SealedName, rules: EvictionRules, remove: () => Promise<void>): Promise<EvictionVerdict>;
+  evict(names: readonly SealedName[], rules: EvictionRules, remove: () => Promise<boolean>): Promise<EvictionVerdict>;
   /**
    * Calls `remove` unless this device has pledged the segment, and says whether it did. For devices that others do not count
    * on: whoever evicts what may be the last copy calls {@link evict}. The rules of `remove` are the same.
@@ -121,14 +122,20 @@ export function createPledgeBook(deps: {
         count(names, -1);
       }
     },
-    evict: (name, rules, remove) =>
+    evict: (names, rules, remove) =>
       inOrder(async () => {
-        const pledges = await taken(name);
-        const facts = { ...rules, self, pledges, given: await given(name), now: clock.now() };
-        const verdict = judgeEviction(facts);
+        const pledges: Pledge[] = [];
+        let latest: number | undefined;
+        const commit = new Commit();
+        for (const name of names) {
+          pledges.push(...(await taken(name)));
+          const until = await given(name);
+          if (until !== undefined) latest = Math.max(latest ?? 0, until);
+          commit.delete(GIVEN + name);
+        }
+        const verdict = judgeEviction({ ...rules, self, pledges, given: latest, now: clock.now() });
         if (verdict.kind !== 'free') return verdict;
-        await remove();
-        await store.write(new Commit().delete(GIVEN + name), { sync: false });
+        if (await remove()) await store.write(commit, { sync: false });
         return verdict;
       }),
     letGo: (name, remove) =>

@@ -120,12 +120,13 @@ function createWorld(deviceCount: number, needed: number, below: (limit: number)
   /** Evicts on whatever pledges there are that last so long. */
   async function evict(device: Device, until: number): Promise<void> {
     const { life } = device;
-    await life.book.evict(name, { until, needed, counts: () => true }, async () => {
+    await life.book.evict([name], { until, needed, counts: () => true }, async () => {
       device.isRemoving = true;
       await pause(life);
       device.holds = false;
       await pause(life);
       device.isRemoving = false;
+      return true;
     });
   }
 

@@ -42,6 +42,8 @@ export type ReadOperation =
 export interface OperationReader {
   /** The control operations that the author had last said to have seen, in hexadecimal digits. */
   readonly heads: readonly string[];
+  /** Whether a revocation makes the operation void that was read last. */
+  readonly isVoid: boolean;
   read(bytes: Uint8Array): ReadOperation;
   /** The asset that an operation is about, whatever becomes of it; undefined when it is about none or cannot be read. */
   readSubject(bytes: Uint8Array): Uuid | undefined;
@@ -57,6 +59,7 @@ export function createOperationReader(
 ): OperationReader {
   const [authorHex, logIdHex] = [toHex(author), toHex(logId)];
   let level: Level | null | undefined = access.levelAt(author, heads.map(fromHex));
+  let isVoid = false;
 
   function openEnvelope({ header: { seq, backlink }, body }: SignedOperation): Envelope | ReadOperation {
     if (!body) return refuse('malformed');
@@ -73,6 +76,7 @@ export function createOperationReader(
 
   function read(bytes: Uint8Array): ReadOperation {
     const signed = splitStored({ blake3 }, bytes);
+    isVoid = access.isVoid(author, logId, signed.header.seq, signed.id);
     if (isPruned(signed)) return { kind: 'pruned' };
     const segments = readAnnouncement(signed, record.space);
     if (segments) return mayAnnounce(access, signed) ? { kind: 'announced', segments } : refuse('forbidden');
@@ -96,7 +100,7 @@ export function createOperationReader(
       seq,
       clock,
       dependencies: dependencies.map(toHex),
-      isVoid: isForbidden || access.isVoid(author, logId, seq),
+      isVoid: isForbidden || isVoid,
       schema,
       content,
     };
@@ -106,6 +110,9 @@ export function createOperationReader(
   return {
     get heads() {
       return heads;
+    },
+    get isVoid() {
+      return isVoid;
     },
     read,
     readSubject,

@@ -19,10 +19,13 @@
  * | `space-dropped/<space>/<snapshot>`           | empty: what it covers was dropped by a device that may not read |
  * | `space-refused/<space>`                      | how many operations have no effect, by reason                |
  * | `space-untold/<space>/<asset>`               | empty: the space has not been told of a change made here     |
+ * | `space-untaken/<space>/<asset>`              | why the catalog cannot take in what the space says of it     |
  * | `space-published`                            | the number of the last journal entry that was published      |
- * | `space-sealed/<segment>`                     | key and name under which a segment travels, and its space    |
- * | `space-sealed-name/<name>`                   | the segment of that name                                     |
+ * | `space-seal/<segment>/<space>/<asset>`       | how the document of an asset says that a segment is sealed   |
+ * | `space-seal-proved/<name>`                   | the sealed segment of that name, proved by this node         |
+ * | `space-seal-of/<segment>/<name>`             | empty: the segment has that proved name                      |
  * | `space-wanted/<asset>`                       | what a person asked for: to have its rows here, or not       |
+ * | `space-lacking/<asset>`                      | empty: its rows may be wanted here and not have come         |
  * | `space-announced/<space>/<author>/<slot>`    | a segment to be held without a key, see `announced-segments.ts` |
  * | `space-announced-count/<space>/<author>`     | how many announcements of a device were put into slots       |
  * | `space-announced-name/<name>/<space>`        | the slot of an announced segment; empty where none is needed |
@@ -32,6 +35,7 @@
 export const SPACES = 'space/';
 export const SHARED_ASSETS = 'space-asset/';
 export const WANTED_ASSETS = 'space-wanted/';
+export const LACKING_ROWS = 'space-lacking/';
 export const PUBLISHED = 'space-published';
 
 export const spaceKey = (space: string): string => SPACES + space;
@@ -60,9 +64,16 @@ export const droppedKey = (space: string, snapshot: string): string => `space-dr
 export const refusedKey = (space: string): string => `space-refused/${space}`;
 export const untoldPrefix = (space: string): string => `space-untold/${space}/`;
 export const untoldKey = (space: string, asset: string): string => untoldPrefix(space) + asset;
-export const sealedKey = (segment: string): string => `space-sealed/${segment}`;
-export const sealedNameKey = (name: string): string => `space-sealed-name/${name}`;
+export const untakenPrefix = (space: string): string => `space-untaken/${space}/`;
+export const untakenKey = (space: string, asset: string): string => untakenPrefix(space) + asset;
+export const sealedPrefix = (segment: string, space: string): string => `space-seal/${segment}/${space}/`;
+export const sealedKey = (segment: string, space: string, asset: string): string =>
+  sealedPrefix(segment, space) + asset;
+export const provedKey = (name: string): string => `space-seal-proved/${name}`;
+export const provedPrefix = (segment: string): string => `space-seal-of/${segment}/`;
+export const provedSegmentKey = (segment: string, name: string): string => provedPrefix(segment) + name;
 export const wantedKey = (asset: string): string => WANTED_ASSETS + asset;
+export const lackingKey = (asset: string): string => LACKING_ROWS + asset;
 export const announcedPrefix = (space: string): string => `space-announced/${space}/`;
 export const announcedSlotKey = (space: string, author: string, slot: number): string =>
   `${announcedPrefix(space)}${author}/${String(slot).padStart(5, '0')}`;

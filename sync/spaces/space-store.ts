@@ -98,6 +98,8 @@ export interface SpaceStore extends OperationStore {
    * that is not of the space; those of the store.
    */
   dropBodies(log: LogName, ranges: readonly SeqRange[]): Promise<DroppedBodies>;
+  /** The control logs in an order in which another node can take them in. */
+  controlLogs(): SpaceLog[];
   /** The logs of the space, as far as they were followed; those of one kind when it is named. */
   logs(kind?: LogKind): SpaceLog[];
 }
@@ -366,6 +368,10 @@ export async function openSpaceStore(
     append: (operations) => serially(() => append(operations)),
     dropBodies: (name, ranges) => serially(() => dropBodies(name, ranges)),
     controlOperations,
+    controlLogs: () =>
+      [...index.all()]
+        .filter(({ kind, author }) => kind === 'control' && isAdmitted(author))
+        .sort((left, right) => rank(left.author) - rank(right.author)),
     logs: (kind) => [...index.all()].filter((log) => (!kind || log.kind === kind) && isAdmitted(log.author)),
   };
 }

@@ -16,8 +16,10 @@ import { addReports, type CompactionReport, createCompaction, NOTHING_COMPACTED 
 import { listWaiting } from './describe-compaction.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
+import { findRemoval } from './find-removal.ts';
 import { createFreshProjections } from './fresh-projections.ts';
 import type { JoinedSpace } from './join-space.ts';
+import { findLackingRows, markLacking } from './lacking-rows.ts';
 import { listForks } from './list-forks.ts';
 import { createKeyTurns } from './key-turns.ts';
 import { findMember, grantLevel, memberOutput, type NewMember, revokeMember } from './members.ts';
@@ -93,12 +95,12 @@ export interface Spaces {
   admit(space: OpenSpace, device: NewMember): Promise<void>;
   /** Takes a space in whose control operations a member has handed over. Errors: see `joinSpace`. */
   join(input: JoinedSpace): Promise<OpenSpace>;
-  /** Applies what came, and tells the spaces what was changed here; calls at the same time are one. */
+  /** Applies what came, and tells the spaces what was changed here; calls at the same time are one. Errors: `CANCELLED`. */
   settle(): Promise<void>;
-  /** Resolves once no settling runs. */
-  idle(): Promise<void>;
   /** What compaction did since the start, of all spaces: snapshots, operations whose bodies were dropped, and bytes. */
   compactionCounts(): Record<string, number>;
+  /** Ends the settling that runs, at its next step, and settles no more; resolves once none runs. */
+  close(): Promise<void>;
   /** What the last settling found. */
   reports(): ReadonlyMap<Uuid, SettleReport>;
   /** Calls the listener when peers may find something new in a space, or its members changed. */
@@ -113,12 +115,17 @@ export interface Spaces {
   subscription(asset: AssetId): Promise<Subscription | undefined>;
   /** A person wants the rows of an asset here from now on, or only what is known about it. */
   subscribe(asset: AssetId, subscription: Subscription): Promise<void>;
+  /**
+   * Assets whose rows are to come to this node by themselves and are not all here, without those that `isKnown` names. Costs
+   * as much as has changed of them.
+   */
+  lackingRows(isKnown: (asset: AssetId) => boolean, options: { readonly signal: AbortSignal }): Promise<AssetId[]>;
 }
 
 /** Opens nothing before it is used. */
 export function createSpaces(given: SpacesDeps): Spaces {
   const deps = { ...given, fresh: createFreshProjections() };
-  const { key, store, clock, blake3, logs } = deps;
+  const { key, store, clock, blake3 } = deps;
   const self = toHex(key.publicKey);
   const listeners = new Set<() => void>();
   const tell = () => {
@@ -130,6 +137,7 @@ export function createSpaces(given: SpacesDeps): Spaces {
   /** What is shared is not written while it is told. */
   const oneAtATime = createMutex();
   let reports: ReadonlyMap<Uuid, SettleReport> = new Map();
+  const closed = new AbortController();
 
   const compacted = new Map<Uuid, CompactionReport>();
   const countCompaction = (space: Uuid, report: CompactionReport) =>
@@ -137,28 +145,38 @@ export function createSpaces(given: SpacesDeps): Spaces {
 
   const { settle, idle } = createSettleLoop(() =>
     oneAtATime(async () => {
-      const outcome = await settleSpaces(deps, await opened(), memory);
+      const outcome = await settleSpaces(deps, await opened(), memory, { signal: closed.signal });
       reports = outcome.reports;
       for (const [id, { compaction }] of reports) countCompaction(id, compaction);
       if (outcome.changed.size > 0) tell();
     }),
   );
 
-  async function summary({ record, access }: OpenSpace): Promise<SpaceSummary> {
-    const shared = await readSharedAssets(store);
-    return {
-      space: record.space,
-      name: record.name,
-      level: access.levelNow(key.publicKey),
-      memberCount: [...access.members.values()].filter(({ level }) => level !== null).length,
-      assetCount: shared.filter(({ space }) => space === record.space).length,
-    };
+  async function summaries(spaces: readonly OpenSpace[]): Promise<SpaceSummary[]> {
+    const assetCounts = new Map<Uuid, number>();
+    for (const { space } of await readSharedAssets(store)) assetCounts.set(space, (assetCounts.get(space) ?? 0) + 1);
+    const summarise = async (space: OpenSpace): Promise<SpaceSummary> => ({
+      space: space.record.space,
+      name: space.record.name,
+      level: space.access.levelNow(key.publicKey),
+      removal: await findRemoval(deps, space),
+      memberCount: [...space.access.members.values()].filter(({ level }) => level !== null).length,
+      assetCount: assetCounts.get(space.record.space) ?? 0,
+    });
+    return Promise.all(spaces.map(summarise));
   }
+  const summary = async (space: OpenSpace): Promise<SpaceSummary> => (await summaries([space]))[0]!;
 
   async function admit(space: OpenSpace, member: NewMember): Promise<void> {
     await deps.hold.whenReleased();
     await grantLevel(space, member);
     tell();
+  }
+
+  async function subscription(asset: AssetId): Promise<Subscription | undefined> {
+    const shared = await readSharedAsset(store, asset);
+    const replica = shared && (await readReplica(deps, shared.space, asset));
+    return replica && subscriptionOf(store, asset, projectAsset(deps, replica));
   }
 
   const output = (space: OpenSpace, member: Member): MemberOutput => memberOutput(blake3, space, member);
@@ -185,7 +203,7 @@ export function createSpaces(given: SpacesDeps): Spaces {
       tell();
       return summary(space);
     },
-    listSpaces: async () => Promise.all([...(await opened()).values()].map(summary)),
+    listSpaces: async () => summaries([...(await opened()).values()]),
     async describeSpace(name) {
       await settle();
       const space = await find(name);
@@ -213,7 +231,7 @@ export function createSpaces(given: SpacesDeps): Spaces {
       const member = findMember(blake3, space, device);
       if (member.level === null) return output(space, member);
       await deps.hold.whenReleased();
-      await revokeMember(logs, space, member);
+      await revokeMember(deps, space, member);
       tell();
       return output(space, findMember(blake3, space, toHex(member.device)));
     },
@@ -278,13 +296,16 @@ export function createSpaces(given: SpacesDeps): Spaces {
       return space;
     },
     settle,
-    idle,
     compactionCounts() {
       const { takenCount, acknowledgedCount, droppedOperations, droppedBytes } = [...compacted.values()].reduce(
         addReports,
         NOTHING_COMPACTED,
       );
       return { taken: takenCount, acknowledged: acknowledgedCount, operations: droppedOperations, bytes: droppedBytes };
+    },
+    close() {
+      closed.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      return idle();
     },
     reports: () => reports,
     onChange(listener) {
@@ -315,12 +336,12 @@ export function createSpaces(given: SpacesDeps): Spaces {
       }
       return [...members.values()];
     },
-    async subscription(asset) {
-      const shared = await readSharedAsset(store, asset);
-      const replica = shared && (await readReplica(deps, shared.space, asset));
-      return replica && subscriptionOf(store, asset, projectAsset(deps, replica));
-    },
-    subscribe: (asset, subscription) => store.write(putWanted(new Commit(), asset, subscription), { sync: true }),
+    subscription,
+    subscribe: (asset, wanted) =>
+      store.write(markLacking(putWanted(new Commit(), asset, wanted), asset), { sync: true }),
+    // Settling marks assets.
+    lackingRows: (isKnown, { signal }) =>
+      oneAtATime(() => findLackingRows({ store, catalog: deps.catalog, subscription }, isKnown, signal)),
   };
 }
 

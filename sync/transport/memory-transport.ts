@@ -26,8 +26,9 @@ import { createMemoryStream, type MemoryEnd } from './memory-stream.ts';
 import type { Wait } from '#core/kernel/index.ts';
 import type { MayConnect, OpenOptions, PeerStream, ProtocolLimits, Transport } from './ports.ts';
 import { Redialer } from './redialer.ts';
+import { RefusedPeers } from './refused-peers.ts';
 import { streamBinding } from './stream-binding.ts';
-import { peerUnreachable, protocolUnknown } from './unreachable.ts';
+import { peerRefused, peerUnreachable, protocolUnknown } from './unreachable.ts';
 
 export interface MemoryNetworkDeps {
   readonly blake3: Blake3;
@@ -79,6 +80,7 @@ interface Member {
   readonly lines: Map<string, Line>;
   readonly addresses: Map<string, Set<string>>;
   readonly redialer: Redialer;
+  readonly refused: RefusedPeers;
 }
 
 const addressOf = (key: string): string => `/memory/${key}`;
@@ -125,6 +127,10 @@ export function createMemoryNetwork(deps: MemoryNetworkDeps): MemoryNetwork {
     await pass(own, peer, options);
     const other = members.get(peer);
     if (!other || members.get(own) !== member || !mayReach(own, peer)) throw fail('nothing answers at its addresses');
+    if (other.refused.until(own) !== undefined) {
+      other.counters.count('line-refused-for-now');
+      throw fail('the line was refused');
+    }
     const isRefused = member.options.mayConnect?.(key) === false;
     if (isRefused || other.options.mayConnect?.(member.self) === false) {
       (isRefused ? member : other).counters.count('line-refused-peer');
@@ -166,6 +172,8 @@ export function createMemoryNetwork(deps: MemoryNetworkDeps): MemoryNetwork {
   const open = async (member: Member, own: string, peer: Uint8Array, protocol: string, options: OpenOptions) => {
     throwIfAborted(options.signal);
     const name = toHex(peer);
+    const until = member.refused.until(name);
+    if (until !== undefined) throw peerRefused(peer, until);
     const line = await dial(member, own, name, options);
     await pass(own, name, options);
     const other = members.get(name);
@@ -252,8 +260,10 @@ export function createMemoryNetwork(deps: MemoryNetworkDeps): MemoryNetwork {
       const own = toHex(self);
       if (members.has(own)) throw new GranaryError('INTERNAL', `The device ${own} is on the network already.`);
       const stopped = new AbortController();
+      const refused = new RefusedPeers(clock);
       const member: Member = {
         self,
+        refused,
         options,
         counters: new TransportCounters(),
         listeners: new ChangeListeners(),
@@ -263,7 +273,7 @@ export function createMemoryNetwork(deps: MemoryNetworkDeps): MemoryNetwork {
         redialer: new Redialer({
           clock,
           random,
-          isContent: (peer) => member.lines.has(peer),
+          isContent: (peer) => member.lines.has(peer) || member.refused.until(peer) !== undefined,
           dial: async (peer) => (await dial(member, own, peer, { signal: stopped.signal })).isOpen,
         }),
       };
@@ -314,6 +324,13 @@ export function createMemoryNetwork(deps: MemoryNetworkDeps): MemoryNetwork {
           })),
         onChange: (listener) => member.listeners.add(listener),
         keepConnected: (peers) => member.redialer.keep(peers),
+        refuse(peer, until) {
+          member.counters.count('peer-refused');
+          refused.refuse(toHex(peer), until);
+          const line = member.lines.get(toHex(peer));
+          if (line) endLine(line);
+        },
+        refusedUntil: (peer) => refused.until(toHex(peer)),
         counts: () => member.counters.snapshot(),
         async [Symbol.asyncDispose]() {
           stopped.abort();

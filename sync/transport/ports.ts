@@ -82,6 +82,13 @@ export interface Transport extends AsyncDisposable {
   onChange(listener: (event: TransportEvent) => void): () => void;
   /** Keeps trying to be connected with these peers, public keys in hexadecimal; replaces the earlier set. */
   keepConnected(peers: ReadonlySet<string>): void;
+  /**
+   * Has no line to a peer until a moment, in milliseconds since the UNIX epoch: ends those that there are, dials it not, and
+   * refuses it when it comes. Replaces what was said of the peer before.
+   */
+  refuse(peer: Uint8Array, until: number): void;
+  /** Until when a peer is refused; undefined for one that is not. */
+  refusedUntil(peer: Uint8Array): number | undefined;
   /** What happened so far, as plain data. */
   counts(): TransportCounts;
 }

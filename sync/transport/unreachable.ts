@@ -9,6 +9,15 @@ export const peerUnreachable = (peer: Uint8Array, why: string, cause?: unknown) 
     { cause },
   );
 
+/** This device has no lines to the peer for a while. */
+export const peerRefused = (peer: Uint8Array, until: number) =>
+  new GranaryError(
+    'PEER_UNREACHABLE',
+    `The device ${toHex(peer)} is refused until ${new Date(until).toISOString()}, as it broke the protocol too often. ` +
+      'Check that both run the same version.',
+    { peer: toHex(peer), until },
+  );
+
 export const protocolUnknown = (peer: Uint8Array, protocol: string, cause?: unknown) =>
   new GranaryError(
     'SYNC_REFUSED',

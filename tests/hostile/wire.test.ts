@@ -151,6 +151,41 @@ test('more streams than a peer may have are refused, and an endless one ends', a
   });
 });
 
+test('a peer that goes on with garbage loses its lines for a while; others come in from the same address', async () => {
+  const { victim, honest, mallory } = await openFederation();
+  const stopped = new AbortController();
+  const attack = async () => {
+    while (!stopped.signal.aborted) {
+      const stream = await open(mallory, victim, SYNC_PROTOCOL).catch(() => undefined);
+      if (stream) await pour(stream, Uint8Array.of(0xff), 1);
+      stream?.abort();
+    }
+  };
+  const attacks = [attack(), attack()];
+  await eventually(() =>
+    expect(events(victim)).toMatchObject({
+      'peer-refused': expect.any(Number),
+      'line-refused-for-now': expect.any(Number),
+      'line-refused-network': expect.any(Number),
+    }),
+  );
+  expect(victim.engine.counts.get('peer-refused')).toBe(1);
+  const shown = (await victim.peers.listPeers()).find(({ device }) => device === mallory.device)!;
+  expect(shown).toMatchObject({ isConnected: false, refusedUntil: expect.stringMatching(/^20.*Z$/) });
+  expect(shown.waitsFor.join()).toContain(`refuses its lines until ${shown.refusedUntil}`);
+  await expect(victim.transport.open(mallory.key.publicKey, SYNC_PROTOCOL)).rejects.toMatchObject({
+    code: 'PEER_UNREACHABLE',
+    message: expect.stringContaining(shown.refusedUntil!),
+  });
+  const late = await openNode('late', 8);
+  const { ticket } = await victim.peers.invite({ space: SPACE, level: 'write', hours: 1 });
+  await eventually(() => late.peers.join(ticket));
+  await expectHonestPeersAreServed(honest, victim);
+  await expectHonestPeersAreServed(late, victim);
+  stopped.abort();
+  await Promise.all(attacks);
+});
+
 test('a peer that takes nothing and says nothing is given up, and holds nobody back', async () => {
   const { victim, honest, mallory } = await openFederation({ victimHaste: 10 });
   await inBoundedMemory(async () => {

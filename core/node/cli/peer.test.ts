@@ -26,12 +26,13 @@ const peer: PeerOutput = {
   contacts: [{ space: SPACE, isEqual: true, isOffered: true, missingHere: {}, missingThere: {} }],
   bytesSent: 1_234_567,
   bytesReceived: 890,
+  refusedUntil: null,
   waitsFor: [],
 };
 
 const spaces = [
-  { space: SPACE, name: 'Harvest', level: 'manage', memberCount: 2, assetCount: 1 },
-  { space: TREES, name: 'Trees', level: 'read', memberCount: 2, assetCount: 0 },
+  { space: SPACE, name: 'Harvest', level: 'manage', removal: null, memberCount: 2, assetCount: 1 },
+  { space: TREES, name: 'Trees', level: 'read', removal: null, memberCount: 2, assetCount: 0 },
 ];
 
 const UPPER_HALF = '▀';

@@ -7,6 +7,7 @@ import type {
   ListMembersOutput,
   ListSpacesOutput,
   MemberOutput,
+  RemovalOutput,
   SpaceDescription,
   SpaceSummary,
 } from '#sync/spaces/index.ts';
@@ -303,6 +304,7 @@ export const spaceCommands: readonly Command[] = [
   compact,
 ];
 
+const removalText = ({ name, at }: RemovalOutput): string => `by ${printable(name)} at ${at}`;
 const levelCell = (level: string | null): string => level ?? 'removed';
 
 /** Pairs of a heading and a value. */
@@ -317,12 +319,13 @@ function printSpaces(terminal: Terminal, { spaces }: ListSpacesOutput): void {
     );
     return;
   }
-  const rows = spaces.map(({ name, level, memberCount, assetCount, space }) => [
+  const rows = spaces.map(({ name, level, memberCount, assetCount, space, removal }) => [
     name,
     levelCell(level),
     formatCount(memberCount),
     formatCount(assetCount),
     space,
+    removal ? removalText(removal) : '',
   ]);
   const columns = [
     { heading: 'name' },
@@ -330,6 +333,7 @@ function printSpaces(terminal: Terminal, { spaces }: ListSpacesOutput): void {
     { heading: 'members', align: 'right' },
     { heading: 'assets', align: 'right' },
     { heading: 'id' },
+    { heading: '' },
   ] as const;
   for (const line of renderRows(columns, rows)) terminal.line(line);
 }
@@ -339,6 +343,7 @@ function printSpace(terminal: Terminal, space: SpaceDescription): void {
     ['name', space.name],
     ['id', space.space],
     ['level', levelCell(space.level)],
+    ...(space.removal ? [['removed', removalText(space.removal)] as const] : []),
     ['founder', space.founder],
     ['members', formatCount(space.memberCount)],
     ['logs', formatCount(space.logCount)],

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { ListSpacesOutput } from '#sync/spaces/index.ts';
 import { startHttpServer } from '#core/api/adapters/http-server.ts';
 import { type Client, createLocalClient } from '#core/api/index.ts';
-import type { ListAssetsOutput } from '#core/catalog/index.ts';
+import type { AssetOutput } from '#core/catalog/index.ts';
 import type { IngestOutput } from '#core/ingestion/index.ts';
 import { GranaryError, isGranaryError, toHex } from '#core/kernel/index.ts';
 import { createNodeFileSystem, systemClock, systemRandom } from '#core/platform/index.ts';
@@ -81,8 +81,13 @@ async function ingestSample(client: Client, { terminal, report, signal, json }: 
 
 /** Runs a query over the sample while it is there. */
 async function querySample(client: Client, { terminal, report, signal, json }: Invocation): Promise<void> {
-  const { assets } = (await client.call('listAssets', { tags: ['sample'] }, { signal })) as ListAssetsOutput;
-  if (!assets.some(({ name }) => name === SAMPLE.asset)) return;
+  try {
+    const { tags } = (await client.call('getAsset', { name: SAMPLE.asset }, { signal })) as AssetOutput;
+    if (!tags.includes('sample')) return;
+  } catch (error) {
+    if (isGranaryError(error, 'ASSET_NOT_FOUND')) return;
+    throw error;
+  }
   if (!json) {
     terminal.line();
     terminal.line(`granary query ${JSON.stringify(SAMPLE.sql)}`);

@@ -1,16 +1,33 @@
 /** The segments of a space's assets, as bundles carry them. */
 import type { Catalog, CatalogAsset, SegmentRef } from '#core/catalog/index.ts';
-import { type AbortOptions, type SegmentHash, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
-import type { ByteSource, KeyValueStore } from '#core/platform/ports.ts';
+import {
+  type AbortOptions,
+  isGranaryError,
+  type SegmentHash,
+  throwIfAborted,
+  toHex,
+  type Uuid,
+} from '#core/kernel/index.ts';
+import { type ByteSource, Commit, type KeyValueStore } from '#core/platform/ports.ts';
 import type { BundleTarget, SegmentReceipt, SegmentSource } from '#sync/bundles/index.ts';
 import {
   type CreatePlainHasher,
   fetchPlain,
   type SealedName,
+  type SealedSegment,
   type SealedSourceDeps,
   type StorePlain,
 } from '#sync/segments/index.ts';
-import { readSeal, readSealOf, readSharedAssets, readWanted, type Spaces } from '#sync/spaces/index.ts';
+import {
+  isProved,
+  putProved,
+  readProved,
+  readSeals,
+  readSharedAssets,
+  readToldSeals,
+  readWanted,
+  type Spaces,
+} from '#sync/spaces/index.ts';
 
 export interface BundleSegmentsDeps extends SealedSourceDeps {
   readonly store: KeyValueStore;
@@ -54,6 +71,31 @@ async function segmentsOf(
   return segments;
 }
 
+interface ClaimedSegment extends NamedSegment {
+  readonly segment: SealedSegment;
+}
+
+/** What documents say of each name; of several claims one at most is true. */
+async function claimsOf(
+  deps: BundleSegmentsDeps,
+  space: Uuid,
+  options: AbortOptions,
+): Promise<ReadonlyMap<SealedName, readonly ClaimedSegment[]>> {
+  const claims = new Map<SealedName, ClaimedSegment[]>();
+  for (const [id, named] of await segmentsOf(deps, space, options)) {
+    const seals = new Map<string, SealedSegment>();
+    for (const asset of named.assets) {
+      for (const seal of await readSeals(deps.store, { space, asset: asset.id, segment: id })) {
+        seals.set(`${seal.name} ${toHex(seal.key)}`, seal);
+      }
+    }
+    for (const segment of seals.values()) {
+      claims.set(segment.name, [...(claims.get(segment.name) ?? []), { ...named, segment }]);
+    }
+  }
+  return claims;
+}
+
 /** What of the rows of a space's assets can go into a bundle, and how many segments cannot as they are not here. */
 export async function listSegments(
   deps: BundleSegmentsDeps,
@@ -62,9 +104,12 @@ export async function listSegments(
 ): Promise<{ readonly segments: SegmentSource['segments']; readonly missingCount: number }> {
   const segments: { name: SealedName; byteCount: number }[] = [];
   let missingCount = 0;
-  for (const [id, { ref }] of await segmentsOf(deps, space, options)) {
-    const seal = ref.remote ? undefined : await readSeal(deps.store, id);
-    if (seal?.spaces.includes(space)) segments.push({ name: seal.segment.name, byteCount: seal.segment.byteCount });
+  for (const [segment, { ref, assets }] of await segmentsOf(deps, space, options)) {
+    const told: SealedSegment[] = [];
+    if (!ref.remote) {
+      for (const { id } of assets) told.push(...(await readToldSeals(deps.store, { space, asset: id, segment })));
+    }
+    if (told[0]) segments.push({ name: told[0].name, byteCount: told[0].byteCount });
     else missingCount += 1;
   }
   return { segments, missingCount };
@@ -86,36 +131,47 @@ export interface SegmentIntake extends Pick<BundleTarget, 'folder' | 'wantsSegme
 export function createSegmentIntake(deps: BundleSegmentsDeps, space: Uuid, options: AbortOptions): SegmentIntake {
   const { store, catalog, spaces, folder, openPlain } = deps;
   const refused = new Map<SealedName, SegmentRefusal>();
-  let named: Promise<Map<string, NamedSegment>> | undefined;
+  let named: Promise<ReadonlyMap<SealedName, readonly ClaimedSegment[]>> | undefined;
 
   /** What names the segments came before them in the bundle and has to be applied first. */
-  const readNamed = () => (named ??= spaces.settle().then(() => segmentsOf(deps, space, options)));
-
-  async function find(name: SealedName) {
-    const seal = await readSealOf(store, name);
-    const found = seal && (await readNamed()).get(seal.segment.hash);
-    return found && { ...found, segment: seal.segment };
-  }
+  const readNamed = () => (named ??= spaces.settle().then(() => claimsOf(deps, space, options)));
+  const find = async (name: SealedName) => (await readNamed()).get(name) ?? [];
 
   async function refusalOf(name: SealedName): Promise<SegmentRefusal | undefined> {
-    await readNamed();
     const found = await find(name);
-    if (!found) return 'unnamed';
-    const wanted = await Promise.all(found.assets.map(({ id }) => readWanted(store, id)));
+    if (found.length === 0) return 'unnamed';
+    const assets = found.flatMap((claim) => claim.assets);
+    const wanted = await Promise.all(assets.map(({ id }) => readWanted(store, id)));
     if (wanted.every((each) => each === 'metadata')) return 'evicted';
     return deps.isFetching(name) ? 'fetching' : undefined;
   }
 
-  /** The assets that have these rows now and had not before. */
-  async function keepOne(name: SealedName, { signal }: AbortOptions): Promise<CatalogAsset[]> {
-    const found = await find(name);
-    if (!found?.ref.remote) return [];
-    const { segment, assets } = found;
-    const here = await openPlain(segment.hash);
+  /** False when the file is not the segment that is claimed to be sealed as it. */
+  async function open(segment: SealedSegment, { signal }: AbortOptions): Promise<boolean> {
+    const here = (await isProved(store, segment)) ? await openPlain(segment.hash) : undefined;
     await here?.close();
+    if (here) return true;
     // It was received already: there is nothing to wait for.
     const fetcher = { fetch: async () => undefined };
-    if (!here) await fetchPlain({ ...deps, fetcher, onDamaged: () => undefined }, segment, { signal });
+    try {
+      await fetchPlain({ ...deps, fetcher, onDamaged: () => undefined }, segment, { signal });
+    } catch (error) {
+      if (isGranaryError(error, 'SEGMENT_CORRUPT')) return false;
+      throw error;
+    }
+    await store.write(putProved(new Commit(), segment), { sync: true });
+    return true;
+  }
+
+  /** The assets that have these rows now and had not before. */
+  async function keepOne(name: SealedName, keepOptions: AbortOptions): Promise<CatalogAsset[]> {
+    const claims = (await find(name)).filter(({ ref }) => ref.remote);
+    for (const claim of claims) if (await open(claim.segment, keepOptions)) return confirm(name, claim);
+    if (claims.length > 0) refused.set(name, 'damaged');
+    return [];
+  }
+
+  async function confirm(name: SealedName, { segment, assets }: ClaimedSegment): Promise<CatalogAsset[]> {
     const file = await deps.describe(segment.hash);
     const confirmed: CatalogAsset[] = [];
     for (const asset of assets) {
@@ -131,8 +187,8 @@ export function createSegmentIntake(deps: BundleSegmentsDeps, space: Uuid, optio
     folder: {
       async open(name) {
         const sealed = await folder.open(name);
-        const seal = sealed ? undefined : await readSealOf(store, name);
-        return sealed ?? (seal && openPlain(seal.segment.hash));
+        const segment = sealed ? undefined : await readProved(store, name);
+        return sealed ?? (segment && openPlain(segment.hash));
       },
       // A file of its own, as a peer may send the same segment meanwhile.
       async openPartial() {

@@ -50,10 +50,10 @@ import {
   createPledgeBook,
   createServedSegments,
   recordSegment,
-  type SealedSegment,
+  type SealedName,
   type StorePlain,
 } from '#sync/segments/index.ts';
-import { createSpaces, readSealOf, spaceOperations, type Spaces } from '#sync/spaces/index.ts';
+import { createSpaces, readProved, spaceOperations, type Spaces } from '#sync/spaces/index.ts';
 import { createFoldThread } from '#sync/spaces/adapters/fold-thread.ts';
 import type { NodeConfig } from '../config.ts';
 import type { Check } from '../diagnose.ts';
@@ -113,6 +113,10 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   let network: Promise<Network> | undefined;
   let openedNetwork: Network | undefined;
   const { isRelay, relayBytes } = config.sync;
+  const joins = new Map<string, number>();
+  const pledges = new Map<string, number>();
+  const countIn = (counts: Map<string, number>) => (event: string) =>
+    void counts.set(event, (counts.get(event) ?? 0) + 1);
   const book = createPledgeBook({ store, clock, self: key.publicKey });
   let relay: Relay | undefined;
   let gathering: Promise<void> | undefined;
@@ -148,9 +152,9 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
   };
   /** What this node can serve, prove and put into bundles. */
   const served = createServedSegments(sealing, async (name) => {
-    const seal = await readSealOf(store, name);
-    const source = seal && (await openPlain(seal.segment.hash));
-    return source && { source, segment: seal.segment };
+    const segment = await readProved(store, name);
+    const source = segment && (await openPlain(segment.hash));
+    return source && { source, segment };
   });
   /** A table that is made of an asset's rows can follow only once all of them are here. */
   const followRows = async (asset: CatalogAsset): Promise<void> => {
@@ -226,7 +230,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     wait: systemWait,
     served,
     limits: config.sync.bytesPerSecond === undefined ? {} : { bytesPerSecond: config.sync.bytesPerSecond },
-    count: () => undefined,
+    count: countIn(pledges),
   });
 
   async function openNetwork(): Promise<Network> {
@@ -250,7 +254,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     transport.handle(
       JOIN_PROTOCOL,
       { maxFrameBytes: JOIN_FRAME_BYTES_MAX, maxStreamsPerPeer: JOIN_STREAMS_PER_PEER_MAX },
-      createAdmission({ store, clock, blake3, logs, spaces, count: () => undefined }),
+      createAdmission({ store, clock, blake3, logs, spaces, count: countIn(joins) }),
     );
     const segments = startSegmentExchange({
       ...sealing,
@@ -282,8 +286,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       clock,
       wait: systemWait,
       logger,
-      afterSession: ({ end }) => {
-        if (end === 'complete') firstContact.end();
+      afterSession: (report) => {
+        firstContact.met(report);
         return agreeAfterSession();
       },
     });
@@ -304,7 +308,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       });
       void relay.keep().catch(warn);
     }
-    openedNetwork = { transport, engine, segments };
+    openedNetwork = { transport, engine, segments, joins, pledges };
     return openedNetwork;
   }
 
@@ -356,9 +360,9 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     afterImport: agree,
   });
 
-  const removeSegment = async ({ hash, name }: SealedSegment): Promise<void> => {
-    await files.remove(segmentPath(hash));
-    await folder.remove(name);
+  const removeSegment = async (segment: SegmentHash, names: readonly SealedName[]): Promise<void> => {
+    await files.remove(segmentPath(segment));
+    for (const name of names) await folder.remove(name);
   };
   const afterEviction = async (asset: CatalogAsset): Promise<void> => {
     if (asset.storageFormat === 'POSTGRESQL') await deps.removeTable(asset);
@@ -425,6 +429,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     async [Symbol.asyncDispose]() {
       stopListening();
       stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      // A settling may have minutes to go, and what talks to peers waits for it.
+      const settled = spaces.close();
       const open = await network?.catch(() => undefined);
       if (open) {
         await open.engine[Symbol.asyncDispose]();
@@ -434,7 +440,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       }
       await gathering;
       await agreeing;
-      await spaces.idle();
+      await settled;
       await foldThread[Symbol.asyncDispose]();
     },
   };

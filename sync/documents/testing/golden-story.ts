@@ -93,7 +93,7 @@ export function storedOperation({ content, ...operation }: AssetOperation) {
 
 /** A projection as the golden file has it, with its hash. */
 export function storedProjection(projection: AssetProjection) {
-  const segments = Object.fromEntries([...projection.segments].map(([id, bytes]) => [id, toHex(bytes)]));
+  const segments = Object.fromEntries([...projection.segments].map(([id, seals]) => [id, seals.map(toHex)]));
   const versions = [...projection.versions.values()];
   const json = JSON.parse(fromUtf8(canonicalJson({ ...projection, versions, segments })));
   return { hash: toHex(hashProjection(deps.blake3, projection)), projection: json };

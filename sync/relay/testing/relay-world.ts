@@ -5,7 +5,7 @@ import { createCatalog, type SegmentRef } from '#core/catalog/index.ts';
 import { ACTOR, TEST_SCHEMA } from '#core/catalog/testing/catalog-world.ts';
 import { createMemoryOperationLog } from '#core/catalog/testing/memory-operation-log.ts';
 import { bytesSource } from '#core/columnar/index.ts';
-import { type AssetId, concatBytes, type Logger, type SegmentHash, uuidv7 } from '#core/kernel/index.ts';
+import { type AssetId, concatBytes, type Logger, type SegmentHash, uuidv7, type Wait } from '#core/kernel/index.ts';
 import { edgesTo, storeEdge } from '#core/lineage/index.ts';
 import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
 import { nodeOneTimeCipher } from '#sync/access/adapters/node-one-time-cipher.ts';
@@ -34,6 +34,8 @@ const refs = new Map<SegmentHash, SegmentRef>();
 export interface WorldNodeOptions {
   /** A relay, and the bytes of sealed files that it keeps for a space. */
   readonly relayBytes?: number;
+  /** How it waits to fetch. */
+  readonly wait?: Wait;
 }
 
 export type WorldNode = Awaited<ReturnType<typeof openWorldNode>>;
@@ -41,7 +43,7 @@ export type WorldNode = Awaited<ReturnType<typeof openWorldNode>>;
 export async function openWorldNode(
   network: ReturnType<typeof newNetwork>,
   name: string,
-  { relayBytes }: WorldNodeOptions = {},
+  { relayBytes, wait = systemWait }: WorldNodeOptions = {},
 ) {
   const key = deviceKeyOf({ ed25519, blake3 }, random.bytes(32));
   const agreementKey = agreementKeyOf(nodeX25519, key);
@@ -98,7 +100,7 @@ export async function openWorldNode(
       spaces,
       transport,
       clock,
-      wait: systemWait,
+      wait,
       logger,
       openPlain,
       async storePlain(segment, pieces) {
@@ -177,7 +179,7 @@ export async function openWorldNode(
       await online?.segments[Symbol.asyncDispose]();
       await online?.transport[Symbol.asyncDispose]();
       online = undefined;
-      await spaces.idle();
+      await spaces.settle();
     },
     counts: () => Object.fromEntries(online?.relay?.counts ?? []),
     async holdings() {
@@ -250,10 +252,7 @@ export async function handOverControl(from: WorldNode, to: WorldNode, space: str
 
 async function controlOf({ logs }: WorldNode, { store }: OpenSpace): Promise<Uint8Array[]> {
   const operations: Uint8Array[] = [];
-  const control = store
-    .logs('control')
-    .toSorted((left, right) => store.rank(left.author, left.logId) - store.rank(right.author, right.logId));
-  for (const { author, logId } of control)
+  for (const { author, logId } of store.controlLogs())
     operations.push(...(await Array.fromAsync(logs.operationsFrom(author, logId, 0))));
   return operations;
 }

@@ -1,6 +1,7 @@
+import { multiaddr } from '@multiformats/multiaddr';
 import { describe, expect, test } from 'vitest';
 import { keyOf } from '../testing/fixtures.ts';
-import { addressOfPeer, bestFirst, reachOf, toldToOthers } from './addresses.ts';
+import { addressOfPeer, bestFirst, networkOf, reachOf, toldToOthers } from './addresses.ts';
 import { keyOfPeer, peerOfKey } from './peer-keys.ts';
 
 const id = peerOfKey(keyOf(1)).toString();
@@ -50,6 +51,16 @@ describe('addresses', () => {
     expect(toldToOthers([loopback, local, '/ip6/fe80::1/tcp/1', local])).toEqual([local]);
     expect(toldToOthers([loopback])).toEqual([loopback]);
     expect(toldToOthers([])).toEqual([]);
+  });
+
+  test('come from one network when nobody can tell them apart', () => {
+    const network = (text: string) => networkOf(multiaddr(text));
+    expect(network('/ip4/203.0.113.5/tcp/1')).toBe(network('/ip4/203.0.113.5/tcp/2'));
+    expect(network('/ip4/203.0.113.5/tcp/1')).not.toBe(network('/ip4/203.0.113.6/tcp/1'));
+    expect(network('/ip6/2001:db8:1:2::1/tcp/1')).toBe(network('/ip6/2001:db8:1:2:3:4:5:6/tcp/1'));
+    expect(network('/ip6/2001:db8:1:2::1/tcp/1')).not.toBe(network('/ip6/2001:db8:1:3::1/tcp/1'));
+    expect(network('/ip6/::ffff:203.0.113.5/tcp/1')).not.toBe(network('/ip6/::ffff:203.0.113.6/tcp/1'));
+    expect(network(`/ip4/1.2.3.4/tcp/1/p2p/${other}/p2p-circuit/p2p/${id}`)).toBeUndefined();
   });
 });
 

@@ -8,6 +8,7 @@ import {
   type Multiaddr,
   multiaddr,
 } from '@multiformats/multiaddr';
+import { toHex } from '#core/kernel/index.ts';
 import { ADDRESS_LENGTH_MAX } from '../limits.ts';
 
 /** What a line over an address goes through, best first. */
@@ -43,6 +44,20 @@ export const peerIdAtEnd = (address: Multiaddr): string | undefined => {
 };
 
 export const isRelayed = (address: string): boolean => address.includes('/p2p-circuit');
+
+/**
+ * The network at the other end of a line, as far as one can be told from another: an IPv4 address, or the first 64 bits of
+ * an IPv6 address, of which everybody has as many as they like. Undefined when a relay stands between.
+ */
+export function networkOf(address: Multiaddr): string | undefined {
+  const components = address.getComponents();
+  if (components.some(({ code }) => code === CODE_P2P_CIRCUIT)) return undefined;
+  const host = components.find(({ code }) => code === CODE_IP4 || code === CODE_IP6);
+  // IPv4 addresses also come in the form of IPv6, all with the same first 64 bits.
+  if (!host?.value || host.code === CODE_IP4 || host.value.startsWith('::ffff:')) return host?.value;
+  const [, ...bytes] = multiaddr(`/ip6/${host.value}`).bytes;
+  return toHex(Uint8Array.from(bytes.slice(0, 8)));
+}
 
 export function reachOf(text: string): Reach {
   const components = parseAddress(text)?.getComponents() ?? [];

@@ -1,12 +1,14 @@
 import type { Transport } from '../ports.ts';
-import { openLibp2p } from '../testing/fixtures.ts';
+import { createMovableClock, openLibp2p } from '../testing/fixtures.ts';
 import { describeTransport } from '../testing/transport-contract.ts';
 
 describeTransport('the libp2p transport', async () => {
   const joined: Transport[] = [];
+  const { clock, pass } = createMovableClock();
   return {
+    pass,
     async join(options) {
-      const transport = await openLibp2p(joined.length + 1, {}, options);
+      const transport = await openLibp2p(joined.length + 1, {}, { clock, ...options });
       joined.push(transport);
       return transport;
     },

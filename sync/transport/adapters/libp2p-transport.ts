@@ -1,4 +1,4 @@
-import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface';
+import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import {
   type AbortOptions,
@@ -15,18 +15,30 @@ import type { Blake3 } from '#sync/log/index.ts';
 import { AddressBook } from '../address-book.ts';
 import { ChangeListeners } from '../change-listeners.ts';
 import { type CountedEvent, TransportCounters } from '../counters.ts';
-import { BEAT_MILLISECONDS, FRAME_BYTES_MAX, STREAMS_PER_LINE_MAX } from '../limits.ts';
+import {
+  BEAT_MILLISECONDS,
+  FRAME_BYTES_MAX,
+  RELAY_STRANGER_LINES_MAX,
+  RELAY_STRANGER_LINES_PER_NETWORK_MAX,
+  STRANGER_LINE_MILLISECONDS,
+  STRANGER_LINES_MAX,
+  STRANGER_LINES_PER_NETWORK_MAX,
+  STREAMS_PER_LINE_MAX,
+} from '../limits.ts';
 import type { Wait } from '#core/kernel/index.ts';
 import type { MayConnect, OpenOptions, PeerStream, Transport } from '../ports.ts';
 import { Redialer } from '../redialer.ts';
-import { peerUnreachable, protocolUnknown } from '../unreachable.ts';
-import { addressOfPeer, bestFirst, isRelayed, reachOf, toldToOthers } from './addresses.ts';
+import { RefusedPeers } from '../refused-peers.ts';
+import { peerRefused, peerUnreachable, protocolUnknown } from '../unreachable.ts';
+import { addressOfPeer, bestFirst, isRelayed, networkOf, reachOf, toldToOthers } from './addresses.ts';
 import { createNode } from './create-node.ts';
-import { LineRegister } from './line-register.ts';
+import { LineRegister, type StrangerLimits } from './line-register.ts';
 import { listen, type ListenWarning } from './listen.ts';
-import { keyOfPeer, peerOfKey } from './peer-keys.ts';
+import { keyOfPeer, peerIdOf, peerOfKey } from './peer-keys.ts';
+import { PendingLines } from './pending-lines.ts';
 import { ProvedLines } from './proved-lines.ts';
 import { isRelay, parseRelay, RelayClient } from './relay-client.ts';
+import { SlowedNetworks } from './slowed-networks.ts';
 import { type Protocol, StreamRegister } from './stream-register.ts';
 
 export interface Libp2pConfig {
@@ -57,6 +69,16 @@ export interface Libp2pDeps {
 }
 
 const NETWORK_KEY_BYTES = 32;
+const STRANGERS: StrangerLimits = {
+  lines: STRANGER_LINES_MAX,
+  linesPerNetwork: STRANGER_LINES_PER_NETWORK_MAX,
+  stay: STRANGER_LINE_MILLISECONDS,
+};
+const STRANGERS_OF_RELAY: StrangerLimits = {
+  lines: RELAY_STRANGER_LINES_MAX,
+  linesPerNetwork: RELAY_STRANGER_LINES_PER_NETWORK_MAX,
+  stay: Infinity,
+};
 const LISTEN_DEFAULT = ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'];
 
 function checkNetworkKey(key: Uint8Array | undefined): void {
@@ -80,17 +102,33 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
   const redialer = new Redialer({ clock, random, isContent, dial: async (peer) => Boolean(await dial(peer, {})) });
   const book = await AddressBook.open({ store: deps.store, isKept: (peer) => redialer.isKept(peer) });
 
-  const isDenied = (peerId: PeerId): boolean => {
+  const refused = new RefusedPeers(clock);
+  const slowed = new SlowedNetworks(now);
+  const pending = new PendingLines();
+  const isDenied = (peerId: PeerId, line?: MultiaddrConnection): boolean => {
     const key = keyOfPeer(peerId);
+    const network = line && networkOf(line.remoteAddr);
+    if (line && network !== undefined) pending.end(network, line);
+    if (key && refused.until(toHex(key)) !== undefined) {
+      if (network !== undefined) slowed.slow(network);
+      counters.count('line-refused-for-now');
+      return true;
+    }
     const isAllowed = key !== undefined && (isRelay(relays, peerId) || mayConnect(key));
     if (!isAllowed) counters.count('line-refused-peer');
     return !isAllowed;
   };
   const gater: ConnectionGater = {
     denyDialMultiaddr: () => false,
+    denyInboundConnection(line) {
+      const network = networkOf(line.remoteAddr);
+      const isDenied = network !== undefined && !(slowed.takes(network) && pending.begin(network, line));
+      if (isDenied) counters.count('line-refused-network');
+      return isDenied;
+    },
     denyInboundEncryptedConnection: isDenied,
-    denyOutboundEncryptedConnection: isDenied,
-    denyInboundRelayReservation: isDenied,
+    denyOutboundEncryptedConnection: (peerId) => isDenied(peerId),
+    denyInboundRelayReservation: (peerId) => isDenied(peerId),
     denyInboundRelayedConnection: (_relay, peerId) => isDenied(peerId),
   };
   const { node, carriers, told } = await createNode({
@@ -118,6 +156,12 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     lines,
     clock,
     count,
+    isWanted: (peer) => redialer.isKept(peer) || relays.some(({ peerId }) => peerId === peerIdOf(fromHex(peer))),
+    strangers: config.isRelay ? STRANGERS_OF_RELAY : STRANGERS,
+    onRefused({ remoteAddr }) {
+      const network = networkOf(remoteAddr);
+      if (network !== undefined) slowed.slow(network);
+    },
     onConnected(peer, connection) {
       if (connection.direction === 'outbound') book.worked(peer, connection.remoteAddr.toString());
       listeners.tell('connected', fromHex(peer));
@@ -144,8 +188,9 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     if (book.add(peer, valid)) redialer.hurry(peer);
   }
 
-  /** A direct line is as good as it gets; so is a relayed one as long as no direct address is known. */
+  /** A direct line is as good as it gets; so is a relayed one as long as no direct address is known. A refused peer waits. */
   function isContent(peer: string): boolean {
+    if (refused.until(peer) !== undefined) return true;
     const line = register.best(peer);
     return line !== undefined && (line.direct || book.get(peer).every(isRelayed));
   }
@@ -173,6 +218,8 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     const { signal, maxFrameBytes = protocols.get(protocol)?.limits.maxFrameBytes ?? FRAME_BYTES_MAX } = options;
     throwIfAborted(signal);
     const name = toHex(peer);
+    const until = refused.until(name);
+    if (until !== undefined) throw peerRefused(peer, until);
     for (let isSecondTry = false; ; isSecondTry = true) {
       const there = register.best(name);
       const connection = there ?? (await dial(name, { signal }));
@@ -238,6 +285,12 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     peers: () => register.peers(),
     onChange: (listener) => listeners.add(listener),
     keepConnected: (peers) => redialer.keep(peers),
+    refuse(peer, until) {
+      counters.count('peer-refused');
+      refused.refuse(toHex(peer), until);
+      register.abort(toHex(peer), 'The peer is refused for a while.');
+    },
+    refusedUntil: (peer) => refused.until(toHex(peer)),
     counts: () => counters.snapshot(),
     async [Symbol.asyncDispose]() {
       stopped.abort();

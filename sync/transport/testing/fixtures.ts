@@ -7,6 +7,16 @@ import { systemWait } from '#core/platform/index.ts';
 import type { Transport } from '../ports.ts';
 
 export const realClock: Clock = { now: Date.now, monotonic: () => performance.now() };
+/** The real clock, whose time of day can be put forward. */
+export function createMovableClock(): { readonly clock: Clock; readonly pass: (milliseconds: number) => void } {
+  let ahead = 0;
+  return {
+    clock: { ...realClock, now: () => Date.now() + ahead },
+    pass(milliseconds) {
+      ahead += milliseconds;
+    },
+  };
+}
 export const realRandom: Random = { bytes: (byteCount) => Uint8Array.from(randomBytes(byteCount)) };
 
 /** The key that a seed of nothing but this number gives. */

@@ -5,6 +5,8 @@ import type { MayConnect, PeerStream, Transport, TransportEvent } from '../ports
 export interface TransportWorld {
   /** A device that nobody knows yet. */
   join(options?: { readonly mayConnect?: MayConnect }): Promise<Transport>;
+  /** Puts the time of day of all devices forward. */
+  pass(milliseconds: number): void;
   close(): Promise<void>;
 }
 
@@ -61,7 +63,7 @@ export function describeTransport(title: string, open: () => Promise<TransportWo
       const [left, right] = await pair();
       right.handle(PROTOCOL, limits, echo);
       const stream = await left.open(right.self, PROTOCOL);
-      const frames = [0, 1, 127, 128, 16_383, 16_384, 300_000, limits.maxFrameBytes].map((size, i) => frameOf(size, i));
+      const frames = [1, 127, 128, 16_383, 16_384, 300_000, limits.maxFrameBytes].map((size, i) => frameOf(size, i));
       const sending = (async () => {
         for (const frame of frames) await stream.send(frame);
       })();
@@ -70,6 +72,17 @@ export function describeTransport(title: string, open: () => Promise<TransportWo
       await sending;
       expect(received.map(toDigest)).toEqual(frames.map(toDigest));
       await stream.close();
+    });
+
+    test('an empty frame ends its stream, and is counted', async () => {
+      const [left, right] = await pair();
+      const received = Promise.withResolvers<Uint8Array[]>();
+      right.handle(PROTOCOL, limits, async (stream) => received.resolve(await collect(stream)));
+      const stream = await left.open(right.self, PROTOCOL);
+      await stream.send(frameOf(5));
+      await stream.send(frameOf(0));
+      expect(await received.promise).toEqual([frameOf(5)]);
+      expect(right.counts().events['frame-empty']).toBe(1);
     });
 
     test('both sides know whom they speak to, and share bytes that no other stream has', async () => {
@@ -246,6 +259,49 @@ export function describeTransport(title: string, open: () => Promise<TransportWo
       await expect(right.open(left.self, PROTOCOL)).rejects.toEqual(unreachable);
       expect(right.peers()).toEqual([]);
       expect(right.counts().events['line-refused-peer']).toBe(2);
+    });
+
+    test('a peer that is refused loses its lines, and has none until its time is over', async () => {
+      const [left, right] = await pair();
+      right.addAddresses(left.self, left.addresses());
+      left.handle(PROTOCOL, limits, echo);
+      right.handle(PROTOCOL, limits, echo);
+      const stream = await left.open(right.self, PROTOCOL);
+      const went = [nextEvent(left, 'disconnected'), nextEvent(right, 'disconnected')];
+      const until = Date.now() + 60_000;
+      right.refuse(left.self, until);
+      await Promise.all(went);
+      expect(await collect(stream)).toEqual([]);
+      expect(right.refusedUntil(left.self)).toBe(until);
+      await expect(right.open(left.self, PROTOCOL)).rejects.toEqual(unreachable);
+      const again = await left.open(right.self, PROTOCOL).catch(() => undefined);
+      expect(again && (await collect(again))).toEqual(undefined);
+      expect(right.peers()).toEqual([]);
+      expect(right.counts().events).toMatchObject({ 'peer-refused': 1, 'line-refused-for-now': 1 });
+      world.pass(60_001);
+      expect(right.refusedUntil(left.self)).toBeUndefined();
+      await expect
+        .poll(async () => {
+          const stream = await left.open(right.self, PROTOCOL);
+          await stream.send(frameOf(7));
+          return (await stream.frames[Symbol.asyncIterator]().next()).value;
+        }, patiently)
+        .toEqual(frameOf(7));
+    });
+
+    test('a peer that is refused is not dialled, though it is one to be kept', async () => {
+      world = await open();
+      const [left, right, third] = [await world.join(), await world.join(), await world.join()];
+      left.refuse(right.self, Date.now() + 60_000);
+      left.addAddresses(right.self, right.addresses());
+      left.addAddresses(third.self, third.addresses());
+      const came = nextEvent(left, 'connected');
+      left.keepConnected(new Set([toHex(right.self), toHex(third.self)]));
+      expect(toHex((await came).peer)).toBe(toHex(third.self));
+      const cameToo = nextEvent(left, 'connected', right.self);
+      expect(left.counts().events.dial).toBe(1);
+      world.pass(60_001);
+      await cameToo;
     });
 
     test('a peer that is to be kept is connected, also after it went away', async () => {
