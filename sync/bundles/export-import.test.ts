@@ -38,6 +38,25 @@ describe('a bundle', () => {
     expect(await ben.import('stick')).toMatchObject({ storedCount: 0, knownCount: 73, missingOperations: [] });
   });
 
+  test('carries headers without bodies to who knows that they may be missing, and to nobody else', async () => {
+    const files = createMemoryFiles();
+    const [anna, ben] = [await openBundleNode(1, files), await openBundleNode(2, files, { covered: 29 })];
+    const cem = await openBundleNode(3, files);
+    await anna.write(1, 1, 40);
+    while (await anna.logs.verifyNext());
+    const whole = await anna.export('whole');
+    await anna.logs.dropBodies({ author: keyOf(1).publicKey, logId: logIdOf(1) }, [{ seqStart: 0, seqEnd: 29 }]);
+    const exported = await anna.export('stick');
+    expect(exported).toMatchObject({ operationCount: 40 });
+    expect(exported.operationBytes).toBeLessThan(whole.operationBytes);
+    expect(await ben.import('stick')).toMatchObject({ storedCount: 40, missingOperations: [] });
+    expect(await ben.root()).toEqual(await anna.root());
+    const refused = await cem.import('stick');
+    expect(refused).toMatchObject({ storedCount: 0, missingOperations: [{ seqStart: 0, reason: 'pruned' }] });
+    expect(refused.refused.get('pruned')).toBe(1);
+    expect(await cem.import('whole')).toMatchObject({ storedCount: 40, missingOperations: [] });
+  });
+
   test('of an empty space is a bundle', async () => {
     const { anna, ben } = await twoNodes();
     await anna.export('stick');

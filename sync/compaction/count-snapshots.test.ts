@@ -2,7 +2,13 @@ import { beforeEach, expect, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
 import { deviceOf, SpaceBuilder } from '#sync/access/testing/space-builder.ts';
 import { blake3 } from '#sync/log/testing/fixtures.ts';
-import { ACKNOWLEDGE_SCHEMA, acknowledgementsNeeded, countSnapshots, encodeAcknowledgeRecord } from './index.ts';
+import {
+  ACKNOWLEDGE_SCHEMA,
+  acknowledgementsNeeded,
+  countSnapshots,
+  encodeAcknowledgeRecord,
+  readAcknowledgements,
+} from './index.ts';
 
 const [ada, ben, cem, dora] = ['ada', 'ben', 'cem', 'dora'].map(deviceOf) as [
   ReturnType<typeof deviceOf>,
@@ -19,20 +25,26 @@ beforeEach(() => {
   space.found(ada);
 });
 
+const snapshot = { author: blake3(Uint8Array.of(4)), logId: snapshotId, seq: 3, operationId: snapshotId, pieces: 1 };
+const covered = [{ author: snapshot.author, logId: snapshotId, ranges: [{ seqStart: 0, seqEnd: 2 }] }];
+
 const acknowledge = (device: typeof ada, stateHash = state, seen = space.operations.slice(0, 4)) =>
-  space.say(device, ACKNOWLEDGE_SCHEMA, encodeAcknowledgeRecord({ snapshotId, stateHash }), seen);
+  space.say(device, ACKNOWLEDGE_SCHEMA, encodeAcknowledgeRecord({ snapshot, stateHash, covered }), seen);
 
 /** What counts, which must not depend on the order of the operations. */
 function counted() {
-  const found = countSnapshots(space.resolve(), space.operations);
-  expect(countSnapshots(space.resolve(), space.operations.toReversed())).toEqual(found);
-  return [...found];
+  const access = space.resolve();
+  const count = (operations: typeof space.operations) =>
+    countSnapshots(access, readAcknowledgements(access, operations));
+  const found = count(space.operations);
+  expect(count(space.operations.toReversed())).toEqual(found);
+  return [...found].map(([id, record]) => [id, toHex(record.stateHash)]);
 }
 
 const COUNTS = [[toHex(snapshotId), toHex(state)]];
 
-test('three devices are needed, all of two, and no number where one alone can read', () => {
-  expect([0, 1, 2, 3, 4, 100].map(acknowledgementsNeeded)).toEqual([Infinity, Infinity, 2, 3, 3, 3]);
+test('three devices are needed, both where two can read, and one is never enough', () => {
+  expect([0, 1, 2, 3, 4, 100].map(acknowledgementsNeeded)).toEqual([3, 3, 2, 3, 3, 3]);
   acknowledge(ada);
   expect(counted()).toEqual([]);
 });
@@ -72,5 +84,24 @@ test('a word that cannot be read is none', () => {
   space.say(ben, ACKNOWLEDGE_SCHEMA, Uint8Array.of(0), space.operations.slice(0, 2));
   expect(counted()).toEqual([]);
   acknowledge(ben);
+  expect(counted()).toEqual(COUNTS);
+});
+
+test('what two acknowledged counts on when a third device comes, and needs a third word only then', () => {
+  space.grant(ada, ben, 'write');
+  const early = space.operations.slice();
+  acknowledge(ada, state, early);
+  acknowledge(ben, state, early);
+  expect(counted()).toEqual(COUNTS);
+  space.grant(ada, cem, 'read', early);
+  expect(counted()).toEqual(COUNTS);
+  const seen = space.operations.slice();
+  acknowledge(ada, otherState, seen);
+  // Its own log holds the grant: it cannot go back behind it.
+  acknowledge(ada, otherState, early);
+  acknowledge(ben, otherState, early);
+  expect(counted()).toEqual(COUNTS);
+  space.revoke(ada, cem, undefined, seen);
+  acknowledge(ben, otherState, space.operations.slice());
   expect(counted()).toEqual(COUNTS);
 });

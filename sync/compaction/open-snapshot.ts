@@ -2,30 +2,26 @@ import { equalBytes, toHex } from '#core/kernel/index.ts';
 import {
   type AssetOperation,
   type AssetReplica,
-  decodeAssetReplica,
+  decodeAssetState,
   type DocumentDeps,
   foldAsset,
   hashReplica,
 } from '#sync/documents/index.ts';
+import { orInvalid } from '#sync/log/index.ts';
 import { joinPieces, type SnapshotRecord } from './snapshot-record.ts';
 
 /**
  * The replica that a snapshot carries: later operations are folded onto it as onto one that was made of all operations.
- * Only for a snapshot that counts, with its acknowledged `stateHash`, or in order to check one. Undefined when the pieces
- * are not what it names, or make another state.
+ * Only for a snapshot that counts, with its acknowledged `stateHash`: the bytes are checked in full, and what they claim is
+ * believed. Undefined when the pieces are not what it names, or no state.
  */
 export function openSnapshot(
   deps: DocumentDeps,
   record: SnapshotRecord,
   pieces: readonly Uint8Array[],
 ): AssetReplica | undefined {
-  try {
-    const state = decodeAssetReplica(deps, joinPieces(deps, record, pieces));
-    return equalBytes(hashReplica(deps, state), record.stateHash) && coversAll(state, record) ? state : undefined;
-  } catch {
-    // Its author may have written anything, and the bytes are those of a store that trusts itself.
-    return undefined;
-  }
+  const state = orInvalid(() => decodeAssetState(deps, joinPieces(deps, record, pieces)));
+  return state && coversAll(state, record) ? state : undefined;
 }
 
 /** Why a member does not acknowledge a snapshot. */
@@ -38,21 +34,25 @@ export type SnapshotFault =
   | 'pieces';
 
 /**
- * Checks a snapshot against the operations about its asset that are here; undefined when it says what they amount to. What
- * comes after the covered ones is left out.
+ * Checks a snapshot against the operations about its asset that are here; returns what they amount to when it says the same. What
+ * comes after the covered ones is left out. `base` is the state of a snapshot that counts, when bodies of what that one covers
+ * are gone. The bytes of the other device are compared, and never opened.
  */
 export function checkSnapshot(
   deps: DocumentDeps,
   record: SnapshotRecord,
   pieces: readonly Uint8Array[],
   operations: readonly AssetOperation[],
-): SnapshotFault | undefined {
+  base?: AssetReplica,
+): { readonly state: AssetReplica } | SnapshotFault {
   const ends = endsOf(record);
-  const covered = operations.filter(({ author, logId, seq }) => seq <= (ends.get(`${author}/${logId}`)?.seq ?? -1));
-  const { state, mustRebuild } = foldAsset(deps, undefined, covered);
+  const covered = operations.filter(
+    ({ id, author, logId, seq }) => seq <= (ends.get(`${author}/${logId}`)?.seq ?? -1) && !base?.operations.has(id),
+  );
+  const { state, mustRebuild } = foldAsset(deps, base, covered);
   if (mustRebuild || !coversAll(state, record)) return 'operations';
   if (!equalBytes(hashReplica(deps, state), record.stateHash)) return 'state';
-  return openSnapshot(deps, record, pieces) ? undefined : 'pieces';
+  return orInvalid(() => joinPieces(deps, record, pieces)) ? { state } : 'pieces';
 }
 
 const endsOf = ({ covered }: SnapshotRecord) =>

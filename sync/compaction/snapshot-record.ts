@@ -4,10 +4,11 @@
  *
  * | schema                     | record                                                                                          |
  * | -------------------------- | ----------------------------------------------------------------------------------------------- |
- * | `granary.snapshot.v1`      | `[state hash, bytes hash, byte count, pieces, {[author, log id, seq, operation id]}]`           |
+ * | `granary.snapshot.v1`      | `[state hash, byte count, pieces, {[author, log id, seq, operation id]}]`                       |
  * | `granary.snapshotpiece.v1` | `[piece, bytes]`, pieces from 0                                                                 |
  */
 import { concatBytes, equalBytes, toHex } from '#core/kernel/index.ts';
+import { hashState, STATE_BYTES_MAX, STATE_LOGS_MAX } from '#sync/documents/index.ts';
 import {
   type Blake3,
   type CborCursor,
@@ -25,21 +26,16 @@ import {
 export const SNAPSHOT_SCHEMA = 'granary.snapshot.v1';
 export const SNAPSHOT_PIECE_SCHEMA = 'granary.snapshotpiece.v1';
 
-/** Bytes of the state of one asset: a hundred thousand operations. What is larger is not compacted. */
-export const SNAPSHOT_BYTES_MAX = 32 * 2 ** 20;
-
 /** Bytes of one piece: what is left of a body of 256 KiB once it is sealed and has its envelope. */
 export const SNAPSHOT_PIECE_BYTES = 240 * 1024;
 
-/** Logs that a snapshot covers: two hundred devices with a few incarnations each; their names take 110 kB. */
-export const SNAPSHOT_LOGS_MAX = 1_024;
-
 const ID_BYTES = 32;
-const HEAD_LENGTH = 5n;
+const HEAD_LENGTH = 4n;
 const COVERED_LENGTH = 4n;
 const PIECE_LENGTH = 2n;
 const SEQ_LARGEST = 0xffff_ffffn;
-const PIECES_MAX = Math.ceil(SNAPSHOT_BYTES_MAX / SNAPSHOT_PIECE_BYTES);
+/** Pieces of the largest state. */
+export const PIECES_MAX = Math.ceil(STATE_BYTES_MAX / SNAPSHOT_PIECE_BYTES);
 
 /** The last operation about the asset, in one log, that the state holds; it holds all before it too. */
 export interface CoveredLog {
@@ -50,10 +46,9 @@ export interface CoveredLog {
 }
 
 export interface SnapshotRecord {
-  /** See `hashReplica`: what those who acknowledge it have come to by themselves. */
+  /** See `hashState`: what those who acknowledge it have come to by themselves. */
   readonly stateHash: Uint8Array;
-  /** BLAKE3 of the bytes that carry the state. */
-  readonly bytesHash: Uint8Array;
+  /** Of the state. */
   readonly byteCount: number;
   /** Rising by author and log, each once. */
   readonly covered: readonly CoveredLog[];
@@ -64,11 +59,10 @@ export const pieceCount = (byteCount: number): number => Math.ceil(byteCount / S
 const nameOf = ({ author, logId }: Pick<CoveredLog, 'author' | 'logId'>): string => toHex(author) + toHex(logId);
 
 /** Errors: `OPERATION_INVALID` for a record that others would refuse. */
-export function encodeSnapshotRecord({ stateHash, bytesHash, byteCount, covered }: SnapshotRecord): Uint8Array {
+export function encodeSnapshotRecord({ stateHash, byteCount, covered }: SnapshotRecord): Uint8Array {
   const logs = covered.toSorted((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1));
   const bytes = encodeArray([
     encodeByteString(stateHash),
-    encodeByteString(bytesHash),
     encodeUnsigned(byteCount),
     encodeUnsigned(pieceCount(byteCount)),
     encodeArray(
@@ -91,20 +85,19 @@ export function decodeSnapshotRecord(bytes: Uint8Array): SnapshotRecord {
   const cursor: CborCursor = { bytes, offset: 0 };
   readTuple(cursor, HEAD_LENGTH);
   const stateHash = readByteString(cursor, ID_BYTES);
-  const bytesHash = readByteString(cursor, ID_BYTES);
-  const byteCount = Number(readUnsigned(cursor, BigInt(SNAPSHOT_BYTES_MAX)));
+  const byteCount = Number(readUnsigned(cursor, BigInt(STATE_BYTES_MAX)));
   const pieces = Number(readUnsigned(cursor, BigInt(PIECES_MAX)));
   if (pieces === 0 || pieces !== pieceCount(byteCount)) {
     throw operationInvalid(`a snapshot of ${byteCount} bytes says that it has ${pieces} pieces`);
   }
   const count = readArrayLength(cursor);
-  if (count === 0n || count > BigInt(SNAPSHOT_LOGS_MAX)) throw operationInvalid(`a snapshot covers ${count} logs`);
+  if (count === 0n || count > BigInt(STATE_LOGS_MAX)) throw operationInvalid(`a snapshot covers ${count} logs`);
   const covered = Array.from({ length: Number(count) }, () => readCovered(cursor));
   readEnd(cursor);
   for (let i = 1; i < covered.length; i++) {
     if (nameOf(covered[i - 1]!) >= nameOf(covered[i]!)) throw operationInvalid('the logs of a snapshot do not rise');
   }
-  return { stateHash, bytesHash, byteCount, covered };
+  return { stateHash, byteCount, covered };
 }
 
 function readCovered(cursor: CborCursor): CoveredLog {
@@ -131,7 +124,7 @@ export const encodePieces = (bytes: Uint8Array): Uint8Array[] =>
  */
 export function joinPieces(
   { blake3 }: { readonly blake3: Blake3 },
-  { byteCount, bytesHash }: SnapshotRecord,
+  { byteCount, stateHash }: SnapshotRecord,
   pieces: readonly Uint8Array[],
 ): Uint8Array {
   if (pieces.length !== pieceCount(byteCount)) throw operationInvalid('a snapshot has too few or too many pieces');
@@ -146,7 +139,7 @@ export function joinPieces(
       return part;
     }),
   );
-  if (bytes.length !== byteCount || !equalBytes(blake3(bytes), bytesHash)) {
+  if (bytes.length !== byteCount || !equalBytes(hashState(blake3, bytes), stateHash)) {
     throw operationInvalid('the pieces of a snapshot are not what it names');
   }
   return bytes;

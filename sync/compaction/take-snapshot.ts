@@ -1,12 +1,21 @@
 import { fromHex } from '#core/kernel/index.ts';
-import { type AssetReplica, type DocumentDeps, encodeAssetReplica, hashReplica } from '#sync/documents/index.ts';
-import { encodePieces, encodeSnapshotRecord, SNAPSHOT_BYTES_MAX, SNAPSHOT_LOGS_MAX } from './snapshot-record.ts';
+import {
+  type AssetReplica,
+  type DocumentDeps,
+  encodeAssetState,
+  hashState,
+  STATE_BYTES_MAX,
+  STATE_LOGS_MAX,
+} from '#sync/documents/index.ts';
+import { encodePieces, encodeSnapshotRecord } from './snapshot-record.ts';
 
 /** What is to be signed one after another in one data log. */
 export interface Snapshot {
   /** The record of `granary.snapshot.v1`; the id of its operation names the snapshot. */
   readonly record: Uint8Array;
   readonly pieces: readonly Uint8Array[];
+  /** Of the state. */
+  readonly byteCount: number;
 }
 
 /**
@@ -20,10 +29,10 @@ export function takeSnapshot(deps: DocumentDeps, replica: AssetReplica): Snapsho
     if (!last) return [];
     return [{ author: fromHex(author), logId: fromHex(logId), seq: last.seq, operationId: fromHex(last.id) }];
   });
-  if (!isWhole || covered.length === 0 || covered.length > SNAPSHOT_LOGS_MAX) return undefined;
-  const stateHash = hashReplica(deps, replica);
-  const bytes = encodeAssetReplica(deps, replica);
-  if (bytes.length > SNAPSHOT_BYTES_MAX) return undefined;
-  const facts = { stateHash, bytesHash: deps.blake3(bytes), byteCount: bytes.length, covered };
-  return { record: encodeSnapshotRecord(facts), pieces: encodePieces(bytes) };
+  if (!isWhole || covered.length === 0 || covered.length > STATE_LOGS_MAX) return undefined;
+  const bytes = encodeAssetState(deps, replica);
+  const byteCount = bytes.length;
+  if (byteCount > STATE_BYTES_MAX) return undefined;
+  const record = encodeSnapshotRecord({ stateHash: hashState(deps.blake3, bytes), byteCount, covered });
+  return { record, pieces: encodePieces(bytes), byteCount };
 }

@@ -1,52 +1,18 @@
-import { canonicalJson, concatBytes, toUtf8 } from '#core/kernel/index.ts';
-import type { DocumentDeps, DocumentUnit, ItemId } from './ports.ts';
-import { type AssetReplica, documentOf, type Recorded } from './replica.ts';
+import { concatBytes, toUtf8 } from '#core/kernel/index.ts';
+import type { Blake3 } from '#sync/log/index.ts';
+import { encodeAssetState } from './encode-state.ts';
+import type { DocumentDeps } from './ports.ts';
+import type { AssetReplica } from './replica.ts';
 
-const REPLICA_DOMAIN = toUtf8('granary/asset-replica/1');
+const STATE_DOMAIN = toUtf8('granary/asset-state/1');
+
+/** The hash that names a state, of the bytes of `encodeAssetState`. */
+export const hashState = (blake3: Blake3, bytes: Uint8Array): Uint8Array => blake3(concatBytes([STATE_DOMAIN, bytes]));
 
 /**
  * The canonical hash of all that later operations build on: every operation in its place, every record, every value and
- * character of the document. Two replicas with one hash fold whatever comes to the same; equal operations give equal
- * hashes, in whatever order they came.
+ * character of the document. Two replicas with one hash, in which nothing waits, fold whatever comes to the same; equal
+ * operations give equal hashes, in whatever order they came.
  */
-export function hashReplica({ blake3, openDocument }: DocumentDeps, state: AssetReplica): Uint8Array {
-  const logs = [...state.logsByName.entries()].sort(([left], [right]) => (left < right ? -1 : 1));
-  const json = {
-    logs: logs.map(([name, { operations, parts, isCut }]) => ({
-      name,
-      operations: operations.map(({ id, seq, isVoid, clockEnd, dependencies }) => ({
-        id,
-        seq,
-        isVoid,
-        clockEnd,
-        dependencies: dependencies.map((dependency) => dependency.id).sort(),
-      })),
-      parts,
-      isCut,
-    })),
-    heads: [...state.heads].sort(),
-    waiting: [...state.waiting.keys()].sort(),
-    versions: sortRecords(state.versions),
-    edges: sortRecords(state.edges),
-    removals: sortRecords(state.removals),
-    document: state.document ? Array.from(documentOf(openDocument, state).units(), unitJson) : [],
-  };
-  return blake3(concatBytes([REPLICA_DOMAIN, canonicalJson(json)]));
-}
-
-const sortRecords = <T>(records: ReadonlyMap<string, Recorded<T>>) =>
-  [...records]
-    .map(([id, { clock, record }]) => ({ id, clock, record }))
-    .sort((left, right) => (left.id < right.id ? -1 : 1));
-
-const unitJson = ({ client, clock, root, key, left, right, value }: DocumentUnit) => [
-  client,
-  clock,
-  root,
-  key ?? null,
-  idJson(left),
-  idJson(right),
-  value === undefined ? [] : [value],
-];
-
-const idJson = (id: ItemId | undefined) => (id ? [id.client, id.clock] : null);
+export const hashReplica = (deps: DocumentDeps, state: AssetReplica): Uint8Array =>
+  hashState(deps.blake3, encodeAssetState(deps, state));

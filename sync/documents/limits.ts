@@ -55,6 +55,12 @@ export const RECORD_TEXT_LENGTH_MAX = 4_096;
 /** Members of the details of an edge. */
 export const EDGE_DETAILS_MAX = 100;
 
+/** Bytes of the state of one asset: some hundred thousand operations. What is larger is not compacted. */
+export const STATE_BYTES_MAX = 32 * 2 ** 20;
+
+/** Logs that have a part in the state of one asset: two hundred devices with a few incarnations each. */
+export const STATE_LOGS_MAX = 1_024;
+
 /**
  * Operations of one device about one asset that wait for others at one time: what it writes in weeks. Each device has a limit
  * of its own, so that none takes the room of others; of what is beyond, the asset is folded anew once it can count.

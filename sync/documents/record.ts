@@ -21,8 +21,12 @@ export const operationIdSchema = z.string().regex(/^[0-9a-f]{64}$/);
 const HALF_A_CHARACTER = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
 
 /** Reads a record. Only the canonical bytes of what `schema` accepts are one. */
-export function decodeRecord<T>(schema: z.ZodType<T>, bytes: Uint8Array): { readonly record: T } | RecordFault {
-  if (bytes.length > RECORD_BYTES_MAX || jsonDepth(bytes) > RECORD_DEPTH_MAX) return 'record-size';
+export function decodeRecord<T>(
+  schema: z.ZodType<T>,
+  bytes: Uint8Array,
+  byteCountMax = RECORD_BYTES_MAX,
+): { readonly record: T } | RecordFault {
+  if (bytes.length > byteCountMax || jsonDepth(bytes) > RECORD_DEPTH_MAX) return 'record-size';
   let text: string;
   let json: unknown;
   let canonical: Uint8Array;

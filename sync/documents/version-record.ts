@@ -52,12 +52,16 @@ const segmentSchema: z.ZodType<SegmentRef> = z.strictObject({
   ) as z.ZodType<SegmentRef['columns']>,
 });
 
-const partMembers = {
-  part: countSchema,
-  parts: z.int().min(1).max(VERSION_PARTS_MAX),
+const segmentMembers = {
   added: z.array(segmentSchema),
   removed: z.array(idSchema),
   sealed: z.record(z.string().regex(/^[0-9a-f]{64}$/), z.string().refine(isBase64, 'This is no base64.')),
+};
+
+const partMembers = {
+  part: countSchema,
+  parts: z.int().min(1).max(VERSION_PARTS_MAX),
+  ...segmentMembers,
 };
 
 const isSealedOfAdded = ({ added, sealed }: Pick<VersionRecord, 'added' | 'sealed'>): boolean => {
@@ -77,31 +81,44 @@ export const versionPartSchema: z.ZodType<VersionPart> = z
   .refine(isPart, 'The last part says more.')
   .refine(isSealedOfAdded, 'A sealed segment is not one of those added.');
 
+const versionMembers = {
+  parents: z.array(operationIdSchema).max(VERSION_PARENTS_MAX).refine(isRising, 'Parents rise.'),
+  base: operationIdSchema.nullable(),
+  schema: z.custom<SchemaJson>(isSchema).nullable(),
+  kind: z.enum(VERSION_KINDS),
+  createdAt: countSchema,
+  rowCount: countSchema,
+  byteCount: countSchema,
+  sources: z
+    .array(
+      z.strictObject({
+        name: textSchema,
+        kind: textSchema,
+        contentHash: textSchema.nullable(),
+        rowCount: countSchema,
+      }),
+    )
+    .max(VERSION_SOURCES_MAX),
+};
+
+const isBaseParent = ({ base, parents }: Pick<VersionRecord, 'base' | 'parents'>): boolean =>
+  base === null || parents.includes(base);
+const hasSchema = ({ base, schema }: Pick<VersionRecord, 'base' | 'schema'>): boolean =>
+  base !== null || schema !== null;
+
 /** The last part. */
 export const versionSchema: z.ZodType<VersionRecord & VersionPart> = z
-  .strictObject({
-    ...partMembers,
-    parents: z.array(operationIdSchema).max(VERSION_PARENTS_MAX).refine(isRising, 'Parents rise.'),
-    base: operationIdSchema.nullable(),
-    schema: z.custom<SchemaJson>(isSchema).nullable(),
-    kind: z.enum(VERSION_KINDS),
-    createdAt: countSchema,
-    rowCount: countSchema,
-    byteCount: countSchema,
-    sources: z
-      .array(
-        z.strictObject({
-          name: textSchema,
-          kind: textSchema,
-          contentHash: textSchema.nullable(),
-          rowCount: countSchema,
-        }),
-      )
-      .max(VERSION_SOURCES_MAX),
-  })
+  .strictObject({ ...partMembers, ...versionMembers })
   .refine((record) => record.part === record.parts - 1, 'Only the last part says so much.')
-  .refine(({ base, parents }) => base === null || parents.includes(base), 'The base is one of the parents.')
-  .refine(({ base, schema }) => base !== null || schema !== null, 'Without a base there is a schema.')
+  .refine(isBaseParent, 'The base is one of the parents.')
+  .refine(hasSchema, 'Without a base there is a schema.')
+  .refine(isSealedOfAdded, 'A sealed segment is not one of those added.');
+
+/** All parts together. */
+export const wholeVersionSchema: z.ZodType<VersionRecord> = z
+  .strictObject({ ...segmentMembers, ...versionMembers })
+  .refine(isBaseParent, 'The base is one of the parents.')
+  .refine(hasSchema, 'Without a base there is a schema.')
   .refine(isSealedOfAdded, 'A sealed segment is not one of those added.');
 
 function isSchema(json: unknown): boolean {

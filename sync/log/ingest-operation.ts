@@ -4,7 +4,14 @@ import { encodeForkProof } from './fork-proof.ts';
 import { HEADER_BYTES_MAX } from './header.ts';
 import type { LogBatch, LogDraft } from './log-batch.ts';
 import { operationCount } from './log-state.ts';
-import { checkBody, isSigned, OPERATION_BODY_BYTES_MAX, peekOperation, type SignedOperation } from './operation.ts';
+import {
+  checkBody,
+  isPruned,
+  isSigned,
+  OPERATION_BODY_BYTES_MAX,
+  peekOperation,
+  type SignedOperation,
+} from './operation.ts';
 import type { Blake3, Ed25519 } from './ports.ts';
 
 /** Header and body of the largest operation. */
@@ -50,6 +57,8 @@ export type IngestOutcome =
 export interface IngestDeps {
   readonly blake3: Blake3;
   readonly ed25519: Ed25519;
+  /** True for an operation that is taken in without its body; without it, none is. */
+  readonly mayLackBody?: ((operation: SignedOperation) => boolean) | undefined;
 }
 
 const STORED: IngestOutcome = { kind: 'stored' };
@@ -124,14 +133,17 @@ function append(
   if (refusedId && equalBytes(refusedId, operation.id)) return refused('signature');
   const isFull = log.isNew && log.state === log.before && log.author.logCount >= DEVICE_LOGS_MAX;
   if (isFull || log.author.provisionalBytes + bytes.length > DEVICE_PROVISIONAL_BYTES_MAX) return refused('quota');
-  const isWhole = orInvalid(() => {
-    checkBody(deps, operation);
-    return true;
-  });
-  if (!isWhole) return refused('body');
+  const isTaken = isPruned(operation) ? deps.mayLackBody?.(operation) : isWhole(deps, operation);
+  if (!isTaken) return refused('body');
   batch.append(log, operation, bytes);
   return STORED;
 }
+
+const isWhole = (deps: IngestDeps, operation: SignedOperation): boolean =>
+  orInvalid(() => {
+    checkBody(deps, operation);
+    return true;
+  }) ?? false;
 
 /** What `work` returns, or undefined when it refuses the operation. */
 export function orInvalid<T>(work: () => T): T | undefined {

@@ -178,6 +178,19 @@ export function createLogBatch({ store, blake3 }: { readonly store: KeyValueStor
     log.forkProof = forkProof;
   }
 
+  /**
+   * Leaves the header of an operation and nothing of its body; returns the bytes that are saved. The log itself is the same
+   * to others. Errors: `STORE_DAMAGED`.
+   */
+  async function dropBody(log: LogDraft, seq: number): Promise<number> {
+    const { headerBytes, body } = await read(log, seq);
+    if (!body) return 0;
+    // What was read shares the memory of the whole.
+    log.entries.set(seq, headerBytes.slice());
+    replace(log, { ...log.state, byteCount: log.state.byteCount - body.length });
+    return body.length;
+  }
+
   /** Takes note that the signatures before `seq` hold; `checkedBytes` is the size of those that were checked. */
   function markVerified(log: LogDraft, seq: number, checkedBytes: number): void {
     if (seq === log.state.verifiedCount) return;
@@ -215,7 +228,7 @@ export function createLogBatch({ store, blake3 }: { readonly store: KeyValueStor
       }));
   }
 
-  return { open, read, append, cut, freeze, markVerified, toCommit, garbage };
+  return { open, read, append, cut, freeze, dropBody, markVerified, toCommit, garbage };
 }
 
 function putLog(commit: Commit, { path, state, before, entries, forkProof }: LogDraft): void {

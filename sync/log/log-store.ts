@@ -66,6 +66,23 @@ export interface VerifyReport extends LogName {
   readonly cut: { readonly seq: number; readonly operationId: Uint8Array; readonly reason: RefusalReason } | undefined;
 }
 
+export interface IngestOptions {
+  /** True for an operation that may come without its body, as its header alone. Without it, none may. */
+  readonly mayLackBody?: (operation: SignedOperation) => boolean;
+}
+
+/** Places in a log, both ends inclusive. */
+export interface SeqRange {
+  readonly seqStart: number;
+  readonly seqEnd: number;
+}
+
+/** What was dropped. */
+export interface DroppedBodies {
+  readonly operationCount: number;
+  readonly byteCount: number;
+}
+
 export interface ExtendOptions {
   readonly alsoWrite?: Commit;
 }
@@ -81,7 +98,7 @@ export interface LogStore {
    * Takes operations in, in order, in one synced batch, and says for each what became of it. Nothing is stored when it
    * throws. The bytes are kept: do not change them afterwards. Errors: `STORE_DAMAGED`, those of the store's writes.
    */
-  ingest(operations: readonly Uint8Array[]): Promise<IngestOutcome[]>;
+  ingest(operations: readonly Uint8Array[], options?: IngestOptions): Promise<IngestOutcome[]>;
   /**
    * Continues a log of this device, all or nothing: `sign` gets the state of the log and returns what follows. Before it
    * is asked, signatures that nobody has checked yet are, and nothing else is taken in meanwhile: neither a forged
@@ -100,7 +117,10 @@ export interface LogStore {
   tips(options?: AbortOptions): AsyncIterable<LogHead>;
   /** One log; undefined when nothing of it has arrived. */
   tip(author: Uint8Array, logId: Uint8Array): Promise<LogHead | undefined>;
-  /** The operations from `seqStart` (inclusive) to the tip, as the bytes that were taken in. */
+  /**
+   * The operations from `seqStart` (inclusive) to the tip, as the bytes that were taken in; of those whose bodies were
+   * dropped, the headers: see `splitStored`.
+   */
   operationsFrom(
     author: Uint8Array,
     logId: Uint8Array,
@@ -114,6 +134,12 @@ export interface LogStore {
   operationsBehindFork(author: Uint8Array, logId: Uint8Array, options?: AbortOptions): AsyncIterable<Uint8Array>;
   /** The bytes of the operations from `seqStart` to `seqEnd` (both inclusive) or the tip. */
   byteCount(author: Uint8Array, logId: Uint8Array, seqStart: number, seqEnd: number): Promise<number>;
+  /**
+   * Drops bodies of operations whose signatures were checked, in one synced batch; the headers stay, and to others the log
+   * is the same. Places beyond the checked ones, and those without a body, are passed over. Only a caller that knows the kind
+   * of the log may call this: what control logs say is never dropped. Errors: `STORE_DAMAGED`, those of the store.
+   */
+  dropBodies(name: LogName, ranges: readonly SeqRange[]): Promise<DroppedBodies>;
   /** The number of the last change; 0 in an empty store. It means nothing in another incarnation. */
   lastArrival(): Promise<number>;
   /** The changes of numbers greater than `after`, in order: one for each log and batch. */
@@ -151,14 +177,31 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
       return result;
     });
 
-  async function ingestInto(batch: LogBatch, operations: readonly Uint8Array[]): Promise<IngestOutcome[]> {
+  async function ingestInto(
+    batch: LogBatch,
+    operations: readonly Uint8Array[],
+    { mayLackBody }: IngestOptions = {},
+  ): Promise<IngestOutcome[]> {
     const outcomes: IngestOutcome[] = [];
-    for (const bytes of operations) outcomes.push(await ingestOperation(deps, batch, bytes));
+    for (const bytes of operations) outcomes.push(await ingestOperation({ ...deps, mayLackBody }, batch, bytes));
     return outcomes;
   }
 
-  const ingest = (operations: readonly Uint8Array[]): Promise<IngestOutcome[]> =>
-    change((batch) => ingestInto(batch, operations));
+  const ingest: LogStore['ingest'] = (operations, options) => change((batch) => ingestInto(batch, operations, options));
+
+  const dropBodies: LogStore['dropBodies'] = (name, ranges) =>
+    change(async (batch) => {
+      const log = await batch.open(name);
+      let [operationCount, byteCount] = [0, 0];
+      for (const { seqStart, seqEnd } of ranges) {
+        for (let seq = seqStart; seq <= Math.min(seqEnd, log.state.verifiedCount - 1); seq++) {
+          const dropped = await batch.dropBody(log, seq);
+          if (dropped > 0) operationCount += 1;
+          byteCount += dropped;
+        }
+      }
+      return { operationCount, byteCount };
+    });
 
   const extend: LogStore['extend'] = (name, sign, options) =>
     change(async (batch) => {
@@ -345,6 +388,7 @@ export async function openLogStore(deps: LogStoreDeps): Promise<LogStore> {
     operationsFrom,
     operationsBehindFork,
     byteCount,
+    dropBodies,
     lastArrival: async () => arrivalNext - 1,
     arrivalsAfter,
     forkProofs,

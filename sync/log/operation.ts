@@ -111,6 +111,16 @@ export function splitOperation(deps: { readonly blake3: Blake3 }, bytes: Uint8Ar
   return operation;
 }
 
+/** True for an operation whose header names a body that is not at hand: a log keeps the header when the body was dropped. */
+export const isPruned = ({ header, body }: Pick<SignedOperation, 'header' | 'body'>): boolean =>
+  header.payload !== undefined && body === undefined;
+
+/** Decodes what a log stores: a whole operation, or a pruned one. Errors: `OPERATION_INVALID`, `LIMIT_EXCEEDED`. */
+export function splitStored(deps: { readonly blake3: Blake3 }, bytes: Uint8Array): SignedOperation {
+  const operation = peekOperation(deps, bytes);
+  if (!isPruned(operation)) checkBody(deps, operation);
+  return operation;
+}
 /** An operation of which the signature is checked: its header, as it was read. */
 type Signed = Pick<SignedOperation, 'header' | 'headerBytes'>;
 

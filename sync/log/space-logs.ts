@@ -14,7 +14,7 @@ import {
 import type { LogName } from './log-keys.ts';
 import type { LogHead, LogState } from './log-state.ts';
 import type { ExtendOptions, LogStore } from './log-store.ts';
-import { joinOperation, signOperation, splitOperation } from './operation.ts';
+import { joinOperation, signOperation, splitStored } from './operation.ts';
 import type { Blake3, SigningKey } from './ports.ts';
 
 export interface SpaceLogsDeps extends IncarnationDeps {
@@ -96,7 +96,7 @@ async function findOwnLogs({ logs, key, blake3 }: SpaceLogsDeps, space: Uuid): P
   const own: OwnLog[] = [];
   for (const { author, logId } of heads) {
     for await (const bytes of logs.operationsFrom(author, logId, 0)) {
-      const operation = splitOperation({ blake3 }, bytes);
+      const operation = splitStored({ blake3 }, bytes);
       if (operation.header.seq === 0 && !controlLogOf(blake3, space, operation)) break;
       const log = registeredLog(blake3, space, operation);
       if (log) own.push({ ...log, frozenFrom: frozenFrom(log.logId) });

@@ -92,6 +92,7 @@ const metricsOutput = z.object({
   sync: reasons,
   joins: reasons,
   segments: reasons,
+  compaction: reasons,
   pledges: reasons,
   /** Segments that are waited for, in the order in which they come. */
   fetching: z.array(

@@ -182,6 +182,7 @@ export function createPeers(deps: PeersDeps): Peers {
       sync: Object.fromEntries(network?.engine.counts ?? []),
       joins: Object.fromEntries(network?.joins ?? []),
       segments: Object.fromEntries(network?.segments.counts ?? []),
+      compaction: network ? spaces.compactionCounts() : {},
       pledges: Object.fromEntries(network?.pledges ?? []),
       fetching: (network?.segments.status() ?? []).map(({ haveBytes, byteCount, waitsFor }) => ({
         haveBytes,

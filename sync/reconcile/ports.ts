@@ -26,7 +26,7 @@ export interface OperationStore {
   /** The tips of all logs, in any order; a tip with neither operation nor fork is none. */
   tips(): AsyncIterable<LogTip>;
   tip(author: Uint8Array, logId: Uint8Array): Promise<LogTip | undefined>;
-  /** The raw bytes of a log from `seqStart` (inclusive) on, in order. */
+  /** The raw bytes of a log from `seqStart` (inclusive) on, in order; of pruned operations, their headers. */
   operationsFrom(author: Uint8Array, logId: Uint8Array, seqStart: number): AsyncIterable<Uint8Array>;
   /** The bytes that the operations from `seqStart` to `seqEnd` (both inclusive) have together. */
   byteCount(author: Uint8Array, logId: Uint8Array, seqStart: number, seqEnd: number): Promise<number>;

@@ -44,6 +44,8 @@ export const MISSING_REASONS = {
   forbidden: 4,
   /** Its author, or the space, has used up what it may store. */
   quota: 5,
+  /** Its body is missing, and nothing that is known here allows that. */
+  pruned: 6,
 } as const;
 
 export type MissingReason = keyof typeof MISSING_REASONS;

@@ -4,7 +4,7 @@
  */
 import { type AbortOptions, canonicalJson, readRecord, throwIfAborted, toHex } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
-import { type Blake3, type LogName, type LogStore, operationCount, splitOperation } from '#sync/log/index.ts';
+import { type Blake3, type LogName, type LogStore, operationCount, splitStored } from '#sync/log/index.ts';
 import { type KnownAnnouncement, mayAnnounce, readAnnouncement, takeAnnounced } from './announced-segments.ts';
 import { logPathOf } from './control-operation.ts';
 import type { OpenSpace } from './open-space.ts';
@@ -73,7 +73,7 @@ async function lookThrough(
   for await (const bytes of logs.operationsFrom(log.author, log.logId, start)) {
     if (next >= end || next - start >= BATCH_OPERATIONS || found.length >= BATCH_SEGMENTS) break;
     next += 1;
-    const operation = splitOperation({ blake3 }, bytes);
+    const operation = splitStored({ blake3 }, bytes);
     const segments = readAnnouncement(operation, id);
     if (segments && mayAnnounce(space.access, operation)) found.push(...segments);
   }

@@ -6,6 +6,7 @@ import { type LogStore, operationCount, type SigningKey } from '#sync/log/index.
 import { readAppliedLog } from './applied-log.ts';
 import { findAsset } from './apply-replicas.ts';
 import { logPathOf } from './control-operation.ts';
+import { describeCompaction } from './describe-compaction.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { SpaceDescription, SpaceSummary } from './operations.ts';
 import { readRefused } from './project-operations.ts';
@@ -55,6 +56,7 @@ export async function describeSpace(
     refused: Object.fromEntries(refused),
     waiting: Object.fromEntries(report?.projection.waiting ?? []),
     untold: await describeUntold(deps, space.record.space, report),
+    compaction: await describeCompaction(deps, space),
     assets,
   };
 }

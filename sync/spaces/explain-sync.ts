@@ -1,7 +1,10 @@
 import { toHex, type Uuid } from '#core/kernel/index.ts';
+import { coveredCount } from '#sync/compaction/index.ts';
 import { projectAsset } from '#sync/documents/index.ts';
+import { listWaiting } from './describe-compaction.ts';
 import { type DescribeDeps, subscriptionOf } from './describe-space.ts';
 import { findRemoval, removalText } from './find-removal.ts';
+import { readFollowedOf } from './followed-snapshots.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { SyncExplanation } from './operations.ts';
 import { readReplica } from './replicas.ts';
@@ -54,6 +57,7 @@ export async function explainSync(
   if (projection.heads.length > 1) {
     lines.push(`It has ${projection.heads.length} newest versions, made without knowledge of each other.`);
   }
+  lines.push(...(await explainCompaction(deps, space, asset.id)));
   const author = projection.shown && projection.versions.get(projection.shown)?.author;
   const maker = author && access.members.get(author);
   if (maker) {
@@ -81,8 +85,22 @@ export async function explainSync(
   return explanation(false);
 }
 
+/** What stands for the operations of an asset, and what is to do so. */
+async function explainCompaction({ store }: DescribeDeps, space: OpenSpace, asset: Uuid): Promise<string[]> {
+  const followed = await readFollowedOf(store, space.record.space, asset);
+  const waiting = (await listWaiting({ store }, space)).filter((one) => one.asset === asset);
+  return [
+    ...(followed ? [`A snapshot stands for its first ${coveredCount(followed.record)} operations.`] : []),
+    ...waiting.map(
+      ({ acknowledgements, needed }) =>
+        `A snapshot of it does not count yet: ${acknowledgements} of ${needed} devices have acknowledged it.`,
+    ),
+  ];
+}
+
 const WAIT_TEXTS = {
   signature: 'their signatures are being checked',
   key: 'the key they are sealed under has not come to this device',
   access: 'what their author had seen of the members has not come',
+  snapshot: 'the snapshot that says what they amount to has not come',
 } as const;

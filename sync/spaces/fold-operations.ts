@@ -15,6 +15,7 @@ import {
 } from '#sync/documents/index.ts';
 import type { LogName, OperationPlace } from '#sync/log/index.ts';
 import type { KnownAnnouncement } from './announced-segments.ts';
+import { type Growth, GrowthCount } from './asset-growth.ts';
 import type { Keyring } from './keyring.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import type { SpaceRecord } from './space-record.ts';
@@ -52,7 +53,7 @@ export interface FoldedPiece {
   readonly heads: readonly string[];
   /** From this seq on a revocation makes them void; `next` when none does. */
   readonly voidFrom: number;
-  readonly waitsFor: Exclude<WaitReason, 'signature'> | undefined;
+  readonly waitsFor: Exclude<WaitReason, 'signature' | 'snapshot'> | undefined;
 }
 
 export interface FoldedAsset {
@@ -69,6 +70,7 @@ export interface Folded {
   /** Operations without effect, by reason. */
   readonly refused: ReadonlyMap<string, number>;
   readonly announced: readonly KnownAnnouncement[];
+  readonly growth: Growth;
 }
 
 /** Where replicas come from and go to, some at a time. */
@@ -123,6 +125,7 @@ async function readPieces({ blake3, breathe }: FoldDeps, judge: Judge, pieces: r
   const byAsset = new Map<Uuid, AssetOperation[]>();
   const refused = new Map<string, number>();
   const announced: KnownAnnouncement[] = [];
+  const growth = new GrowthCount();
   const folded: FoldedPiece[] = [];
   for (const { author, logId, from, heads, operations } of pieces) {
     const reader = createOperationReader(judge, judge.access, blake3, { author, logId }, heads);
@@ -141,6 +144,7 @@ async function readPieces({ blake3, breathe }: FoldDeps, judge: Judge, pieces: r
       if (read.kind === 'announced') announced.push(...read.segments);
       if (read.kind === 'asset') {
         if (read.isForbidden) addTo(refused, 'forbidden', 1);
+        growth.add(read.asset, read.operation, bytes.length);
         const others = byAsset.get(read.asset);
         if (others) others.push(read.operation);
         else byAsset.set(read.asset, [read.operation]);
@@ -149,7 +153,7 @@ async function readPieces({ blake3, breathe }: FoldDeps, judge: Judge, pieces: r
     }
     folded.push({ next, heads: reader.heads, voidFrom, waitsFor });
   }
-  return { byAsset, refused, announced, pieces: folded };
+  return { byAsset, refused, announced, growth, pieces: folded };
 }
 
 function addTo<K>(counts: Map<K, number>, key: K, count: number): void {

@@ -4,7 +4,18 @@ import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts
 import { type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
 import { type AppliedLog, readAllApplied, readAppliedLog } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
-import { appliedPrefix, dirtyKey, endedControlKey, refoldPrefix, refusedKey, replicaPrefix } from './space-keys.ts';
+import {
+  appliedPrefix,
+  basePrefix,
+  dirtyKey,
+  duePrefix,
+  endedControlKey,
+  growthPrefix,
+  refoldKey,
+  refoldPrefix,
+  refusedKey,
+  replicaPrefix,
+} from './space-keys.ts';
 
 interface ForgetDeps {
   readonly store: KeyValueStore;
@@ -21,8 +32,12 @@ export async function forgetProjection(store: KeyValueStore, space: Uuid, commit
   for await (const [key] of store.entries(prefixRange(replicas))) {
     commit.delete(key).put(dirtyKey(space, key.slice(replicas.length)), new Uint8Array());
   }
-  for (const prefix of [appliedPrefix(space), refoldPrefix(space)]) {
-    for await (const [key] of store.entries(prefixRange(prefix))) commit.delete(key);
+  for (const prefix of [appliedPrefix, refoldPrefix, growthPrefix, duePrefix]) {
+    for await (const [key] of store.entries(prefixRange(prefix(space)))) commit.delete(key);
+  }
+  // What snapshots hold may stand in no operation any more.
+  for await (const [key] of store.entries(prefixRange(basePrefix(space)))) {
+    commit.put(refoldKey(space, key.slice(basePrefix(space).length)), new Uint8Array());
   }
   await store.write(commit, { sync: true });
 }

@@ -52,6 +52,7 @@ import {
 } from '#sync/log/index.ts';
 import { openSpaceView, type SpaceView } from '#sync/reconcile/index.ts';
 import { type AnnouncedSegment, encodeAnnouncements, SEGMENTS_SCHEMA } from '#sync/segments/index.ts';
+import { type Acknowledged, readAcknowledged } from './acknowledged.ts';
 import { readAppliedLog } from './applied-log.ts';
 import { logPathOf, toControlOperation } from './control-operation.ts';
 import type { Judge } from './fold-operations.ts';
@@ -108,6 +109,7 @@ export interface OpenSpace {
   /** The control logs whose end in a fork took away what `access` had had, and where, as text. */
   readonly endedControlLogs: string;
   readonly keyring: Keyring;
+  readonly acknowledged: Acknowledged;
   /** What there is now to open and judge operations by; the same object until that changes. */
   judge(): Judge;
   /** Opens the sealed body of an operation at its place. */
@@ -156,6 +158,7 @@ export async function openSpace(
   let endedControlLogs = '';
   /** What could be opened, and of which state of the members. */
   let keyring: { readonly access: AccessState; readonly keys: Keyring } | undefined;
+  let acknowledged: { readonly access: AccessState; readonly snapshots: Acknowledged } | undefined;
   let judged: Judge | undefined;
   let own: SpaceLogs | undefined;
   let declared: readonly string[] | undefined;
@@ -183,6 +186,13 @@ export async function openSpace(
     return keys;
   };
 
+  const readSnapshots = (): Acknowledged => {
+    const now = readAccess();
+    if (acknowledged?.access !== now)
+      acknowledged = { access: now, snapshots: readAcknowledged(now, control.values()) };
+    return acknowledged.snapshots;
+  };
+
   function takeControl(operations: readonly SignedOperation[]): void {
     for (const operation of operations) {
       const statement = toControlOperation(space, operation);
@@ -197,6 +207,7 @@ export async function openSpace(
     isAdmitted: (author) => toHex(author) === record.founder || readAccess().admitted.has(toHex(author)),
     isMember: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
     highestLevel: (author) => readAccess().members.get(toHex(author))?.highestLevel ?? 'manage',
+    isCovered: (log, seq) => readSnapshots().covers(log, seq),
     rank: (author) => readAccess().admitted.get(toHex(author)) ?? UNKNOWN_RANK,
     onControl(operations) {
       takeControl(operations);
@@ -374,6 +385,9 @@ export async function openSpace(
     },
     get keyring() {
       return readKeyring();
+    },
+    get acknowledged() {
+      return readSnapshots();
     },
     judge() {
       const now = readAccess();

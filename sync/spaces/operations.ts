@@ -54,6 +54,24 @@ const member = device.extend({
   grantedBy: z.string().nullable(),
 });
 
+const compactionState = z.object({
+  /** Snapshots that assets are folded from here. */
+  snapshots: z.int(),
+  /** Operations of which only the header is here, and the bytes that their bodies would take. */
+  prunedOperations: z.int(),
+  prunedBytes: z.int(),
+  /** Snapshots that do not count yet. */
+  waiting: z.array(
+    z.object({
+      asset: z.string(),
+      /** Id of its operation, 64 hexadecimal digits. */
+      snapshot: z.string(),
+      acknowledgements: z.int(),
+      needed: z.int(),
+    }),
+  ),
+});
+
 const spaceDescription = space.extend({
   founder: z.string(),
   /** Same on every device that has the same operations and keys. */
@@ -66,6 +84,7 @@ const spaceDescription = space.extend({
   waiting: z.record(z.string(), z.int()),
   /** Assets that were changed here in a way that the space cannot be told; they stay as they are, whatever others change. */
   untold: z.array(z.object({ asset: z.string(), name: z.string(), reason: z.string().nullable() })),
+  compaction: compactionState,
   assets: z.array(
     z.object({
       asset: z.string(),
@@ -92,6 +111,16 @@ const fork = device.extend({
   lostCount: z.int(),
   /** What assets they are about. */
   assets: z.array(z.string()),
+});
+
+const compaction = compactionState.pick({ waiting: true }).extend({
+  space: z.string(),
+  /** Snapshots that this device took and acknowledged now. */
+  taken: z.int(),
+  acknowledged: z.int(),
+  /** Operations whose bodies were dropped here now, and the bytes that they took. */
+  droppedOperations: z.int(),
+  droppedBytes: z.int(),
 });
 
 const explanation = z.object({
@@ -138,6 +167,8 @@ export type ListForksOutput = { readonly forks: readonly ForkOutput[] };
 export type HeadOutput = z.output<typeof head>;
 export type HeadsOutput = z.output<typeof heads>;
 export type MergeOutput = z.output<typeof merge>;
+export type CompactionState = z.output<typeof compactionState>;
+export type CompactionOutput = z.output<typeof compaction>;
 export type SyncExplanation = z.output<typeof explanation>;
 
 /** Names a space: its name, or its UUID. */
@@ -257,6 +288,16 @@ export function spaceOperations(spaces: Spaces): readonly Operation[] {
       output: z.object({ operations: z.int() }),
       permission: 'write',
       handler: async (input) => ({ operations: await spaces.adoptFork(input.space, input.device) }),
+    }),
+    defineOperation({
+      name: 'compactSpace',
+      description:
+        'Has assets stand for what came before them in this space, now and not when they have grown: takes and acknowledges ' +
+        'snapshots, and drops what those stand for that enough members acknowledged.',
+      input: z.strictObject({ space: spaceName }),
+      output: compaction,
+      permission: 'admin',
+      handler: (input) => spaces.compactSpace(input.space),
     }),
     defineOperation({
       name: 'explainSync',

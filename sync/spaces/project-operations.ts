@@ -13,11 +13,16 @@ import {
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
 import { type AccessState, includesLevel } from '#sync/access/index.ts';
-import { type LogHead, type LogName, type LogStore, operationCount, peekOperation } from '#sync/log/index.ts';
+import { createCoverage } from '#sync/compaction/index.ts';
+import { isPruned, type LogHead, type LogName, type LogStore, operationCount, peekOperation } from '#sync/log/index.ts';
 import { putAnnounced } from './announced-segments.ts';
 import { type AppliedLog, putAppliedLog, readAppliedLogs } from './applied-log.ts';
+import { putGrowth } from './asset-growth.ts';
+import { COMPACTION_RULES, type CompactionRules } from './compaction-rules.ts';
 import { logPathOf } from './control-operation.ts';
 import { type FoldDeps, foldHere, type FoldOperations, type Judge, type LogPiece } from './fold-operations.ts';
+import { followSnapshots } from './follow-snapshots.ts';
+import { readFollowed } from './followed-snapshots.ts';
 import { forgetWhatEnded } from './forget-projection.ts';
 import type { FreshProjection, FreshProjections } from './fresh-projections.ts';
 import type { OpenSpace } from './open-space.ts';
@@ -43,6 +48,8 @@ export interface ProjectDeps extends FoldDeps {
   /** Folds on another thread; absent where there is none. */
   readonly foldAside?: FoldOperations | undefined;
   readonly fresh: FreshProjections;
+  /** When spaces are compacted; `COMPACTION_RULES` when absent. */
+  readonly compaction?: CompactionRules;
   /** Operations of one batch; `BATCH_OPERATIONS` when absent. Fewer where many batches are to follow each other. */
   readonly batchOperations?: number | undefined;
 }
@@ -73,6 +80,8 @@ interface Context extends ProjectDeps {
   readonly report: ProjectionReport;
   readonly batch: Batch;
   readonly isLeft: (log: LogName) => boolean;
+  /** True for an operation whose body was dropped and for which no state stands here yet. */
+  readonly lacksState: (log: LogName, seq: number, bytes: Uint8Array) => boolean;
   /** What goes on beside. */
   beside: Promise<void>;
 }
@@ -103,11 +112,14 @@ export async function projectOperations(
   const judge = space.judge();
   const { access } = judge;
   const names = space.store.logs('data');
+  await followSnapshots(deps, space);
   report.isRebuilt = await forgetWhatEnded(deps, space.record.space, names, space.endedControlLogs, options.only);
   const batch = openBatch(deps.batchOperations);
   const logs = await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names);
   const isLeft = leftLogs(space, names);
-  const context: Context = { ...deps, space, judge, access, report, batch, isLeft, beside: Promise.resolve() };
+  const lacksState = await createStateCheck(deps, space);
+  const beside = Promise.resolve();
+  const context: Context = { ...deps, space, judge, access, report, batch, isLeft, lacksState, beside };
   try {
     for (const log of logs) {
       await findJudgedAnew(context, log);
@@ -218,7 +230,12 @@ async function projectLog(context: Context, log: ProjectedLog, options: ProjectO
   if (start >= verifiedCount) return;
   let piece = batch.open(log, verifiedCount);
   for await (const bytes of logs.operationsFrom(name.author, name.logId, start, { signal })) {
-    if (piece.from + piece.operations.length >= verifiedCount) break;
+    const seq = piece.from + piece.operations.length;
+    if (seq >= verifiedCount) break;
+    if (context.lacksState(name, seq, bytes)) {
+      noteWaiting(context, log, 'snapshot', seq, verifiedCount);
+      break;
+    }
     // Most logs that wait wait still, and need not be read as far as a batch goes.
     if (piece.from === start && piece.operations.length === 0 && waits(context, log, bytes, verifiedCount)) return;
     batch.add(piece, bytes);
@@ -229,6 +246,14 @@ async function projectLog(context: Context, log: ProjectedLog, options: ProjectO
       piece = batch.open(log, verifiedCount);
     }
   }
+}
+
+/** Where nothing was ever acknowledged, nobody looks for bodies that are missing. */
+async function createStateCheck({ store, blake3 }: ProjectDeps, space: OpenSpace): Promise<Context['lacksState']> {
+  const followed = await readFollowed(store, space.record.space);
+  if (followed.size === 0 && space.acknowledged.counted.size === 0) return () => false;
+  const isFollowed = createCoverage([...followed.values()].map(({ record }) => record));
+  return (log, seq, bytes) => !isFollowed(log, seq) && isPruned(peekOperation({ blake3 }, bytes));
 }
 
 /** Whether the next operation of a log waits. */
@@ -305,7 +330,7 @@ function goOn(onStored: ProjectOptions['onStored'], assets: readonly DirtyAsset[
 
 /** Folds and stores what was gathered. Returns the assets that are as they are to be. */
 async function flush(context: Context): Promise<readonly DirtyAsset[]> {
-  const { store, space, report, batch, judge, foldAside, fresh } = context;
+  const { store, space, report, batch, judge, foldAside, fresh, compaction = COMPACTION_RULES } = context;
   const { space: spaceId } = space.record;
   const pieces = batch.pieces.filter(({ piece }) => piece.operations.length > 0);
   const isSmall = batch.operationCount < FOLD_ASIDE_OPERATIONS_MIN;
@@ -342,6 +367,7 @@ async function flush(context: Context): Promise<readonly DirtyAsset[]> {
   }
   if (appliedCount === 0) return [];
   for (const segment of folded.announced) putAnnounced(commit, spaceId, segment);
+  await putGrowth(store, commit, spaceId, folded.growth, compaction);
   if (folded.refused.size > 0) {
     const counts = new Map(await readRefused(store, spaceId));
     for (const [reason, count] of folded.refused) addTo(counts, reason, count);

@@ -4,10 +4,11 @@ import type { AssetOperation } from '#sync/documents/index.ts';
 import {
   type Blake3,
   type Envelope,
+  isPruned,
   type LogName,
   orInvalid,
   type SignedOperation,
-  splitOperation,
+  splitStored,
 } from '#sync/log/index.ts';
 import { type KnownAnnouncement, mayAnnounce, readAnnouncement } from './announced-segments.ts';
 import { readEnvelope } from './control-operation.ts';
@@ -15,14 +16,16 @@ import type { Judge } from './fold-operations.ts';
 import { HEADS_SCHEMA } from './heads-schema.ts';
 
 /** What keeps a log from being applied further. */
-export type WaitReason = 'signature' | 'key' | 'access';
+export type WaitReason = 'signature' | 'key' | 'access' | 'snapshot';
 
 /** Why an operation has no effect, whatever others say: nothing of it can be read, or its author may not write. */
 export type OperationRefusal = 'malformed' | 'sealed-wrongly' | 'forbidden';
 
 export type ReadOperation =
-  | { readonly kind: 'waits'; readonly for: Exclude<WaitReason, 'signature'> }
+  | { readonly kind: 'waits'; readonly for: Exclude<WaitReason, 'signature' | 'snapshot'> }
   | { readonly kind: 'refused'; readonly reason: OperationRefusal }
+  /** Its body was dropped: what it said stands in a snapshot. */
+  | { readonly kind: 'pruned' }
   /** The author says what it has seen of the members. */
   | { readonly kind: 'heads' }
   /** Not sealed: it tells relays of segments. */
@@ -67,13 +70,14 @@ export function createOperationReader(
   }
 
   function readSubject(bytes: Uint8Array): Uuid | undefined {
-    const envelope = openEnvelope(splitOperation({ blake3 }, bytes));
+    const envelope = openEnvelope(splitStored({ blake3 }, bytes));
     return 'kind' in envelope || envelope.schema === HEADS_SCHEMA ? undefined : envelope.subject;
   }
 
   function read(bytes: Uint8Array): ReadOperation {
-    const signed = splitOperation({ blake3 }, bytes);
+    const signed = splitStored({ blake3 }, bytes);
     isVoid = access.isVoid(author, logId, signed.header.seq, signed.id);
+    if (isPruned(signed)) return { kind: 'pruned' };
     const segments = readAnnouncement(signed, record.space);
     if (segments) return mayAnnounce(access, signed) ? { kind: 'announced', segments } : refuse('forbidden');
     const envelope = openEnvelope(signed);

@@ -1,5 +1,5 @@
 /**
- * Folds assets anew from the beginning of all logs, each in one call: when operations about them turned out to be void after
+ * Folds assets anew from the beginning of all logs, or from their snapshots, each in one call: when operations about them turned out to be void after
  * they were folded, or not, and when more had come at once than may wait for others.
  */
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
@@ -9,6 +9,7 @@ import { type AssetOperation, foldAsset } from '#sync/documents/index.ts';
 import type { LogName } from '#sync/log/index.ts';
 import { readAppliedLog } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
+import { readBase } from './followed-snapshots.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import { createOperationReader } from './read-operation.ts';
@@ -19,7 +20,7 @@ import { refoldKey, refoldPrefix } from './space-keys.ts';
 const ASSETS_AT_ONCE = 256;
 const BREATH_OPERATIONS = 64;
 
-type Deps = Omit<ProjectDeps, 'openDocument'>;
+type Deps = Pick<ProjectDeps, 'store' | 'logs' | 'blake3' | 'breathe'>;
 
 /** Has the assets folded anew that operations of one log are about, from one seq up to before another. */
 export async function markRefolds(
@@ -59,15 +60,27 @@ export async function refoldAssets(
       marked.set(key.slice(prefix.length) as Uuid, []);
     }
     if (marked.size === 0) return;
-    for (const log of space.store.logs('data')) await collect(deps, space, access, log, marked);
+    await collectOperations(deps, space, access, marked);
     const commit = new Commit();
     for (const [asset, operations] of marked) {
-      const { state } = foldAsset({ blake3, openDocument }, undefined, operations);
+      const base = await readBase({ store, blake3, openDocument }, spaceId, asset);
+      const after = operations.filter(({ id }) => !base?.operations.has(id));
+      const { state } = foldAsset({ blake3, openDocument }, base, after);
       putReplica({ blake3 }, commit, spaceId, asset, state).delete(refoldKey(spaceId, asset));
       await deps.breathe();
     }
     await store.write(commit, { sync: false });
   }
+}
+
+/** Adds what has been applied about some assets, from all logs; but for operations whose bodies are gone. */
+export async function collectOperations(
+  deps: Deps,
+  space: OpenSpace,
+  access: AccessState,
+  marked: ReadonlyMap<Uuid, AssetOperation[]>,
+): Promise<void> {
+  for (const log of space.store.logs('data')) await collect(deps, space, access, log, marked);
 }
 
 /** Reads what was applied of a log again, and adds what it says about the assets. */

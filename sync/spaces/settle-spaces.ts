@@ -4,6 +4,7 @@
  */
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { type ApplyDeps, applyReplicas, openNewAssets } from './apply-replicas.ts';
+import { type CompactDeps, type CompactionReport, type createCompaction, NOTHING_COMPACTED } from './compact-space.ts';
 import { carrySpace, isCarried } from './carry-space.ts';
 import { isLeft } from './find-removal.ts';
 import type { KeyTurns } from './key-turns.ts';
@@ -13,12 +14,13 @@ import { type FollowDeps, passTold, publishChanges, readToldUntil } from './publ
 import type { RetellDeps, Retelling } from './retell-lost.ts';
 import { readUntaken } from './untaken.ts';
 
-export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps {}
+export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps, CompactDeps {}
 
 /** What is remembered from one settling to the next, as long as the node runs. */
 export interface SettleMemory {
   readonly isTurn: KeyTurns;
   readonly retell: Retelling;
+  readonly compact: ReturnType<typeof createCompaction>;
 }
 
 /** What one settling found in one space. */
@@ -30,6 +32,7 @@ export interface SettleReport {
   readonly publishFault: string | undefined;
   /** Assets of which a change cannot be told, with the reason. */
   readonly untoldAssets: ReadonlyMap<Uuid, string>;
+  readonly compaction: CompactionReport;
 }
 
 export interface SettleOutcome {
@@ -42,7 +45,7 @@ export interface SettleOutcome {
 export async function settleSpaces(
   deps: SettleDeps,
   spaces: ReadonlyMap<Uuid, OpenSpace>,
-  { isTurn, retell }: SettleMemory,
+  { isTurn, retell, compact }: SettleMemory,
   options: AbortOptions = {},
 ): Promise<SettleOutcome> {
   // Before a peer was met nothing is told again that a fork took away: the catalog keeps it until then.
@@ -79,7 +82,10 @@ export async function settleSpaces(
       passedUntil = Math.max(passedUntil, await applyReplicas(deps, space, toldUntil, options));
     }
     const [projection, refusedAssets] = [projections.get(id)!, await readUntaken(deps.store, id)];
-    reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
+    const compaction = isLeft(space) ? NOTHING_COMPACTED : await compact(deps, space, options);
+    if (compaction.takenCount + compaction.acknowledgedCount > 0) changed.add(id);
+    const publishFault = faults.get(id);
+    reports.set(id, { projection, refusedAssets, publishFault, untoldAssets: assetFaults, compaction });
   }
   // What came from spaces need not be looked at again for what they have to be told.
   if (passedUntil > toldUntil) await passTold(deps.store, passedUntil);

@@ -26,6 +26,7 @@ import {
   registeredLog,
   type SignedOperation,
   splitOperation,
+  splitStored,
 } from '#sync/log/index.ts';
 
 /** Arrivals that may be looked at again after a restart, instead of a write for each. */
@@ -99,6 +100,8 @@ export interface SpaceIndex {
   follow(onChanges: (changes: IndexChanges) => Promise<void> | void): Promise<void>;
   /** Changes of the space's logs after this arrival. */
   arrivalsAfter(after: number): AsyncIterable<Pick<Arrival, 'author' | 'logId' | 'seq'>>;
+  /** Bodies of a log were dropped: it takes less room, and nothing else of it changed. */
+  reread(name: LogName): Promise<void>;
   /** Has the arrivals from now on tell of all logs of a device, as if they had come now. */
   markMoved(author: Uint8Array): void;
   /** Takes a log in of which nothing can count, because it forks at its first operation. */
@@ -197,7 +200,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
   /** The control log that begins with this log's first operation, when it is one of this space. */
   async function findControlLog({ author, logId }: LogName): Promise<HeldLog | undefined> {
     for await (const bytes of logs.operationsFrom(author, logId, 0)) {
-      return controlLogOf(blake3, space, splitOperation({ blake3 }, bytes)) && hold({ author, logId }, 'control');
+      return controlLogOf(blake3, space, splitStored({ blake3 }, bytes)) && hold({ author, logId }, 'control');
     }
     return undefined;
   }
@@ -297,6 +300,11 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     setHead(log, await logs.tip(name.author, name.logId));
   }
 
+  async function reread({ author, logId }: LogName): Promise<void> {
+    const log = held.get(logPath(author, logId));
+    if (log) setHead(log, await logs.tip(author, logId));
+  }
+
   await load();
   await follow(() => undefined);
   return {
@@ -314,6 +322,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
     useOf: (author) => devices.get(toHex(author))?.use ?? NO_USE,
     follow,
     arrivalsAfter,
+    reread,
     markMoved,
     holdForked,
   };

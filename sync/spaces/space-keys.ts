@@ -11,6 +11,12 @@
  * | `space-ended/<space>`                        | the control logs that had ended in a fork then, as text      |
  * | `space-retold/<space>/<log>/<asset>`         | which operations of an ended log were signed anew            |
  * | `space-refold/<space>/<asset>`               | empty: the asset is to be folded anew from all logs          |
+ * | `space-base/<space>/<asset>`                 | the snapshot that an asset is folded from, see `followed-snapshots.ts` |
+ * | `space-base-state/<space>/<asset>`           | the state of that snapshot                                   |
+ * | `space-snapshot/<space>/<snapshot>`          | a snapshot that is not obsolete, see `asset-growth.ts`       |
+ * | `space-growth/<space>/<asset>`               | how much was said of an asset since its last snapshot        |
+ * | `space-due/<space>/<asset>`                  | empty: so much that another one is worth it                  |
+ * | `space-dropped/<space>/<snapshot>`           | empty: what it covers was dropped by a device that may not read |
  * | `space-refused/<space>`                      | how many operations have no effect, by reason                |
  * | `space-untold/<space>/<asset>`               | empty: the space has not been told of a change made here     |
  * | `space-untaken/<space>/<asset>`              | why the catalog cannot take in what the space says of it     |
@@ -45,6 +51,16 @@ export const retoldKey = (space: string, logId: string, asset: string): string =
   `space-retold/${space}/${logId}/${asset}`;
 export const refoldPrefix = (space: string): string => `space-refold/${space}/`;
 export const refoldKey = (space: string, asset: string): string => refoldPrefix(space) + asset;
+export const basePrefix = (space: string): string => `space-base/${space}/`;
+export const baseKey = (space: string, asset: string): string => basePrefix(space) + asset;
+export const baseStateKey = (space: string, asset: string): string => `space-base-state/${space}/${asset}`;
+export const snapshotPrefix = (space: string): string => `space-snapshot/${space}/`;
+export const snapshotKey = (space: string, snapshot: string): string => snapshotPrefix(space) + snapshot;
+export const growthPrefix = (space: string): string => `space-growth/${space}/`;
+export const growthKey = (space: string, asset: string): string => growthPrefix(space) + asset;
+export const duePrefix = (space: string): string => `space-due/${space}/`;
+export const dueKey = (space: string, asset: string): string => duePrefix(space) + asset;
+export const droppedKey = (space: string, snapshot: string): string => `space-dropped/${space}/${snapshot}`;
 export const refusedKey = (space: string): string => `space-refused/${space}`;
 export const untoldPrefix = (space: string): string => `space-untold/${space}/`;
 export const untoldKey = (space: string, asset: string): string => untoldPrefix(space) + asset;

@@ -57,6 +57,55 @@ describe('the store of one space', () => {
     expect(await Array.fromAsync(node.logs.tips())).toHaveLength(1);
   });
 
+  describe('operations whose bodies are gone', () => {
+    const headersOf = (operations: typeof founder.dataOperations) => operations.map(({ headerBytes }) => headerBytes);
+
+    test('come in where they are covered, once it is known that they are', async () => {
+      let covered = -1;
+      const node = await openSpaceNode({
+        isCovered: ({ logId }, seq) => toHex(logId) === toHex(founder.data.logId) && seq <= covered,
+      });
+      await node.space.append(bytesOf(founder.controlOperations));
+      const headers = headersOf(founder.dataOperations);
+      expect(await outcomesOf(node, headers)).toEqual(['pruned', 'pruned', 'pruned']);
+      expect(await node.space.tip(keyOf('founder').publicKey, founder.data.logId)).toBeUndefined();
+      covered = 1;
+      expect(await outcomesOf(node, headers)).toEqual(['stored', 'stored', 'pruned']);
+      expect(await outcomesOf(node, bytesOf(founder.dataOperations))).toEqual(['known', 'known', 'stored']);
+      const whole = await openSpaceNode();
+      await whole.space.append(bytesOf([...founder.controlOperations, ...founder.dataOperations]));
+      expect(await rootOf(node)).toBe(await rootOf(whole));
+    });
+
+    test('are never those of control logs', async () => {
+      const node = await openSpaceNode({ isCovered: () => true });
+      expect(await outcomesOf(node, headersOf(founder.controlOperations))).toEqual(['gap', 'gap']);
+      await node.space.append(bytesOf(founder.controlOperations.slice(0, 1)));
+      expect(await outcomesOf(node, headersOf(founder.controlOperations.slice(1)))).toEqual(['invalid']);
+      await node.space.append(bytesOf(founder.controlOperations));
+      const { author, logId } = node.space.logs('control')[0]!;
+      const drop = node.space.dropBodies({ author, logId }, [{ seqStart: 0, seqEnd: 1 }]);
+      await expect(drop).rejects.toMatchObject({ code: 'INTERNAL' });
+    });
+
+    test('make room for others', async () => {
+      const many = signDevice('founder', 9).dataOperations;
+      const bytes = bytesOf([...founder.controlOperations, ...many]);
+      const total = bytes.reduce((sum, { length }) => sum + length, 0);
+      const quotas = { deviceLogs: 9, logs: 9, deviceBytes: total, bytes: total };
+      const node = await openSpaceNode({ quotas });
+      await node.space.append(bytes);
+      while (await node.logs.verifyNext());
+      const next = bytesOf([signText(founder.data, many.at(-1), 'next')]);
+      expect(await outcomesOf(node, next)).toEqual(['quota']);
+      const { author, logId } = node.space.logs('data')[0]!;
+      expect(await node.space.dropBodies({ author, logId }, [{ seqStart: 0, seqEnd: 7 }])).toMatchObject({
+        operationCount: 8,
+      });
+      expect(await outcomesOf(node, next)).toEqual(['stored']);
+    });
+  });
+
   test('refuses logs of another space', async () => {
     const node = await openSpaceNode();
     const elsewhere = logOf('founder', 'control', '', OTHER_SPACE);

@@ -1,17 +1,21 @@
-import { createMutex, isGranaryError, toHex, type Uuid } from '#core/kernel/index.ts';
+import { createMutex, GranaryError, isGranaryError, toHex, type Uuid } from '#core/kernel/index.ts';
 import { CONTROL_OPERATIONS_MAX, type Level } from '#sync/access/index.ts';
 import {
   checkForkProof,
   controlLogOf,
+  type DroppedBodies,
   type Ed25519,
   type IngestOutcome,
   isForkProof,
+  isPruned,
   isSigned,
   type LogHead,
   type LogKind,
+  type LogName,
   operationCount,
   peekOperation,
   registeredLog,
+  type SeqRange,
   type SignedOperation,
   splitOperation,
 } from '#sync/log/index.ts';
@@ -130,6 +134,8 @@ export interface SpaceStoreOptions {
   readonly highestLevel: (author: Uint8Array) => Level;
   /** From 0 for the founder, up to 2^32 - 1; what earlier devices say is sent first. */
   readonly rank: (author: Uint8Array) => number;
+  /** True for a place of a data log whose body may be missing, as members acknowledged what it amounts to; else none may. */
+  readonly isCovered?: (log: LogName, seq: number) => boolean;
   /**
    * Hears of operations of control logs: when the store is opened of all, later of those that count from now on, before
    * anything is judged that came after them.
@@ -148,6 +154,11 @@ export interface SpaceStoreOptions {
 export interface SpaceStore extends OperationStore {
   /** All operations of control logs that count, log after log; also of those who were not let in. */
   controlOperations(): AsyncIterable<SignedOperation>;
+  /**
+   * Drops bodies of a data log, see `LogStore.dropBodies`. Errors: `INTERNAL` for a control log, whose bodies stay, and for one
+   * that is not of the space; those of the store.
+   */
+  dropBodies(log: LogName, ranges: readonly SeqRange[]): Promise<DroppedBodies>;
   /** The control logs in an order in which another node can take them in. */
   controlLogs(): SpaceLog[];
   /** Whether so many more control operations of a device are within its quota, here and on nodes with the same operations. */
@@ -155,6 +166,8 @@ export interface SpaceStore extends OperationStore {
   /** The logs of the space, as far as they were followed; those of one kind when it is named. */
   logs(kind?: LogKind): SpaceLog[];
 }
+
+const WAITS_FOR_CONTROL: ReadonlySet<MissingReason> = new Set(['forbidden', 'gap', 'pruned']);
 
 const refused = (reason: MissingReason): AppendOutcome => ({ outcome: 'refused', reason });
 
@@ -168,7 +181,7 @@ export async function openSpaceStore(
   options: SpaceStoreOptions,
 ): Promise<SpaceStore> {
   const { logs, blake3, ed25519 } = deps;
-  const { isAdmitted, isMember, highestLevel, rank, quotas = QUOTAS } = options;
+  const { isAdmitted, isMember, highestLevel, rank, isCovered = () => false, quotas = QUOTAS } = options;
   const index = await openSpaceIndex(deps, space);
   const serially = createMutex();
 
@@ -251,9 +264,13 @@ export async function openSpaceStore(
     const log = index.get(author, extensions.logId);
     // What has its place taken is compared by the logs and costs nothing new.
     if (log?.head && seq < operationCount(log.head)) return undefined;
-    if (log?.kind === 'data') return charge(batch, author, useOf('data', 0, byteCount, 1));
+    if (log?.kind === 'data') {
+      return mayComeAsItIs(operation) ? charge(batch, author, useOf('data', 0, byteCount, 1)) : 'pruned';
+    }
     const path = toHex(author) + toHex(extensions.logId);
     const begins = !log && !batch.controlLogs.has(path);
+    // What control logs say is always there; a data log is not known yet.
+    if (isPruned(operation)) return begins ? 'gap' : 'invalid';
     if (begins && !controlLogOf(blake3, space, operation)) return 'gap';
     if (!isSigned({ ed25519 }, operation)) return 'invalid';
     const use = useOf('control', Number(begins), byteCount, 1);
@@ -261,6 +278,14 @@ export async function openSpaceStore(
     const reason = charge(batch, author, registers ? addUse(use, useOf('data', 1, 0, 0)) : use);
     if (!reason) batch.controlLogs.add(path);
     return reason;
+  }
+
+  /** With its body, or without it where it stands in a data log at a place that is covered. */
+  function mayComeAsItIs(operation: SignedOperation): boolean {
+    if (!isPruned(operation)) return true;
+    const { publicKey: author, seq, extensions } = operation.header;
+    const log = extensions && index.get(author, extensions.logId);
+    return log?.kind === 'data' && isCovered(log, seq);
   }
 
   async function append(operations: readonly Uint8Array[]): Promise<AppendOutcome[]> {
@@ -271,7 +296,10 @@ export async function openSpaceStore(
       const { admitted } = batch;
       batch = openBatch();
       if (admitted.length === 0) return;
-      const results = await logs.ingest(admitted.map(({ bytes }) => bytes));
+      const results = await logs.ingest(
+        admitted.map(({ bytes }) => bytes),
+        { mayLackBody: mayComeAsItIs },
+      );
       await follow();
       for (const [i, { place, operation }] of admitted.entries()) outcomes[place] = toOutcome(results[i]!, operation);
     };
@@ -284,8 +312,8 @@ export async function openSpaceStore(
       const operation = orUndefined(() => peekOperation({ blake3 }, bytes));
       let reason: MissingReason | undefined = 'invalid';
       if (operation) reason = judge(batch, operation, bytes.length);
-      // What waits to be stored may grant or register what is missing.
-      if (operation && (reason === 'forbidden' || reason === 'gap') && batch.controlLogs.size > 0) {
+      // What waits to be stored may grant, register or acknowledge what is missing.
+      if (operation && reason && WAITS_FOR_CONTROL.has(reason) && batch.controlLogs.size > 0) {
         await flush();
         reason = judge(batch, operation, bytes.length);
       }
@@ -314,6 +342,7 @@ export async function openSpaceStore(
       case 'refused':
         if (result.reason === 'frozen') return refused('fork');
         if (result.reason === 'quota') return refused('quota');
+        if (result.reason === 'body' && isPruned(operation)) return refused('pruned');
         // Anybody can name a wrong predecessor; only the author can sign it.
         return result.reason === 'backlink' && isSigned({ ed25519 }, operation) ? fork() : refused('invalid');
     }
@@ -363,6 +392,16 @@ export async function openSpaceStore(
     return isWhole ? head.byteCount : logs.byteCount(author, logId, seqStart, seqEnd);
   }
 
+  async function dropBodies(name: LogName, ranges: readonly SeqRange[]): Promise<DroppedBodies> {
+    await follow();
+    if (index.get(name.author, name.logId)?.kind !== 'data') {
+      throw new GranaryError('INTERNAL', 'Bodies can be dropped from data logs of the space alone.', { space });
+    }
+    const dropped = await logs.dropBodies(name, ranges);
+    await index.reread(name);
+    return dropped;
+  }
+
   async function* controlOperations(): AsyncIterable<SignedOperation> {
     const control = [...index.all()].filter(({ kind }) => kind === 'control');
     for (const { author, logId } of control) {
@@ -391,6 +430,7 @@ export async function openSpaceStore(
     },
     arrivalsAfter: (after) => index.arrivalsAfter(after),
     append: (operations) => serially(() => append(operations)),
+    dropBodies: (name, ranges) => serially(() => dropBodies(name, ranges)),
     controlOperations,
     hasControlRoom(author, operationCount) {
       const more = useOf('control', 0, 0, operationCount);

@@ -12,6 +12,8 @@ import { decodeIdentity, encodeIdentity, type Level, type Member } from '#sync/a
 import { projectAsset } from '#sync/documents/index.ts';
 import { keyFingerprint } from '#sync/log/index.ts';
 import type { SpaceView } from '#sync/reconcile/index.ts';
+import { addReports, type CompactionReport, createCompaction, NOTHING_COMPACTED } from './compact-space.ts';
+import { listWaiting } from './describe-compaction.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
 import { findRemoval } from './find-removal.ts';
@@ -24,6 +26,7 @@ import { findMember, grantLevel, memberOutput, type NewMember, revokeMember } fr
 import { listHeads, mergeHeads } from './merge-versions.ts';
 import type { OpenSpace } from './open-space.ts';
 import type {
+  CompactionOutput,
   ForkOutput,
   HeadsOutput,
   IdentityOutput,
@@ -74,6 +77,8 @@ export interface Spaces {
   listForks(space: string): Promise<ForkOutput[]>;
   /** Returns how many operations were signed. Errors: see `retellLost`. */
   adoptFork(space: string, device: string): Promise<number>;
+  /** Takes and acknowledges snapshots, and drops bodies, without waiting for anything. Errors: `SPACE_NOT_FOUND`. */
+  compactSpace(space: string): Promise<CompactionOutput>;
   explainSync(asset: string): Promise<SyncExplanation>;
   /** See `listHeads`. */
   listHeads(asset: string): Promise<HeadsOutput>;
@@ -92,6 +97,8 @@ export interface Spaces {
   join(input: JoinedSpace): Promise<OpenSpace>;
   /** Applies what came, and tells the spaces what was changed here; calls at the same time are one. Errors: `CANCELLED`. */
   settle(): Promise<void>;
+  /** What compaction did since the start, of all spaces: snapshots, operations whose bodies were dropped, and bytes. */
+  compactionCounts(): Record<string, number>;
   /** Ends the settling that runs, at its next step, and settles no more; resolves once none runs. */
   close(): Promise<void>;
   /** What the last settling found. */
@@ -126,16 +133,21 @@ export function createSpaces(given: SpacesDeps): Spaces {
   };
   const registry = createSpaceRegistry(deps, tell);
   const { opened, find } = registry;
-  const memory = { isTurn: createKeyTurns(clock), retell: createRetelling() };
+  const memory = { isTurn: createKeyTurns(clock), retell: createRetelling(), compact: createCompaction() };
   /** What is shared is not written while it is told. */
   const oneAtATime = createMutex();
   let reports: ReadonlyMap<Uuid, SettleReport> = new Map();
   const closed = new AbortController();
 
+  const compacted = new Map<Uuid, CompactionReport>();
+  const countCompaction = (space: Uuid, report: CompactionReport) =>
+    compacted.set(space, addReports(compacted.get(space) ?? NOTHING_COMPACTED, report));
+
   const { settle, idle } = createSettleLoop(() =>
     oneAtATime(async () => {
       const outcome = await settleSpaces(deps, await opened(), memory, { signal: closed.signal });
       reports = outcome.reports;
+      for (const [id, { compaction }] of reports) countCompaction(id, compaction);
       if (outcome.changed.size > 0) tell();
     }),
   );
@@ -252,6 +264,26 @@ export function createSpaces(given: SpacesDeps): Spaces {
       await settle();
       return count;
     },
+    async compactSpace(name) {
+      await settle();
+      const space = await find(name);
+      const { space: id } = space.record;
+      await deps.hold.whenReleased();
+      const before = compacted.get(id) ?? NOTHING_COMPACTED;
+      const done = await oneAtATime(() => memory.compact(deps, space, { isAsked: true }));
+      countCompaction(id, done);
+      // What was acknowledged may count now, and is followed.
+      await settle();
+      const after = compacted.get(id)!;
+      return {
+        space: id,
+        taken: done.takenCount,
+        acknowledged: done.acknowledgedCount,
+        droppedOperations: after.droppedOperations - before.droppedOperations,
+        droppedBytes: after.droppedBytes - before.droppedBytes,
+        waiting: await listWaiting(deps, space),
+      };
+    },
     explainSync: async (asset) => explainSync(deps, await opened(), reports, asset),
     async listHeads(asset) {
       await settle();
@@ -274,6 +306,13 @@ export function createSpaces(given: SpacesDeps): Spaces {
       return space;
     },
     settle,
+    compactionCounts() {
+      const { takenCount, acknowledgedCount, droppedOperations, droppedBytes } = [...compacted.values()].reduce(
+        addReports,
+        NOTHING_COMPACTED,
+      );
+      return { taken: takenCount, acknowledged: acknowledgedCount, operations: droppedOperations, bytes: droppedBytes };
+    },
     close() {
       closed.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
       return idle();

@@ -18,12 +18,15 @@ import { goldenFiles } from '#sync/access/testing/golden-space.ts';
 import {
   type AssetOperation,
   decodeAssetReplica,
+  decodeAssetState,
   encodeAssetReplica,
+  encodeAssetState,
   foldAsset,
   projectAsset,
 } from '#sync/documents/index.ts';
 import { deps as documentDeps } from '#sync/documents/testing/authors.ts';
 import { goldenOperations } from '#sync/documents/testing/golden-story.ts';
+import { decodeAcknowledgeRecord, decodeSnapshotRecord, joinPieces } from '#sync/compaction/index.ts';
 import { checkForkProof, decodeEnvelope, registeredLog, splitOperation } from '#sync/log/index.ts';
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import { goldenEncodings, goldenForkProof } from '#sync/log/testing/golden-logs.ts';
@@ -55,6 +58,8 @@ export interface SyncInput {
 }
 
 const fileOf = (path: string): string => readFileSync(new URL(`../golden/${path}`, import.meta.url), 'utf8');
+const bytesOfFile = (path: string): Uint8Array =>
+  Uint8Array.from(readFileSync(new URL(`../golden/${path}`, import.meta.url)));
 const framesOf = (path: string): Uint8Array[] => (JSON.parse(fileOf(path)) as string[]).map(fromHex);
 
 /** Reads by a function that throws typed errors of these codes alone. */
@@ -239,6 +244,30 @@ export const SYNC_INPUTS: readonly SyncInput[] = [
     name: 'records of versions, lineage and removals',
     golden: told('record').map(({ content }) => content.bytes),
     read: foldInstead('record'),
+  },
+  {
+    name: 'states of assets',
+    golden: [encodeAssetState(documentDeps, foldAsset(documentDeps, undefined, story).state)],
+    read: refusing((bytes) => {
+      const state = decodeAssetState(documentDeps, bytes);
+      projectAsset(documentDeps, state);
+      decodeAssetReplica({ blake3 }, encodeAssetReplica({ blake3 }, state));
+      foldAsset(documentDeps, state, story);
+    }, 'OPERATION_INVALID'),
+  },
+  {
+    name: 'snapshots and acknowledgements',
+    golden: ['snapshot', 'story', 'piece', 'acknowledge'].map((name) => bytesOfFile(`compaction-v1/${name}.cbor`)),
+    read(bytes) {
+      const one = { ...decodeSnapshotRecord(bytesOfFile('compaction-v1/snapshot.cbor')), byteCount: 11 };
+      const decoders = [
+        decodeSnapshotRecord,
+        decodeAcknowledgeRecord,
+        (piece: Uint8Array) => joinPieces({ blake3 }, one, [piece]),
+      ];
+      const verdicts = decoders.map((decode) => refusing(decode, 'OPERATION_INVALID')(bytes));
+      return verdicts.find((verdict) => verdict === 'accepted') ?? verdicts[0]!;
+    },
   },
 ];
 

@@ -35,6 +35,12 @@ const description: SpaceDescription = {
   refused: { forbidden: 2, unheard: 1 },
   waiting: {},
   untold: [{ asset: SPACE, name: 'plots', reason: 'This device may not write.' }],
+  compaction: {
+    snapshots: 2,
+    prunedOperations: 900,
+    prunedBytes: 360_000,
+    waiting: [{ asset: SPACE, snapshot: 'aa'.repeat(32), acknowledgements: 1, needed: 3 }],
+  },
   assets: [
     {
       asset: SPACE,
@@ -136,7 +142,20 @@ describe('space', () => {
     expect(text).toContain('3 operations (2: their author may not write here; 1: unheard)');
     expect(text).toMatch(/waiting +none/);
     expect(text).toContain('what was changed here of plots, which stays as it is: This device may not write.');
+    expect(text).toMatch(/compacted +2 snapshots in place of the bodies of 900 operations, 360/);
+    expect(text).toContain('snapshot aaaaaaaa waits: 1 of 3 devices have acknowledged it');
     expect(text).toMatch(/readings +data +3 +4 of 5 +2 newest versions/);
+  });
+
+  test('compact says what it did and what it waits for', async () => {
+    const { waiting } = description.compaction;
+    const done = { space: SPACE, taken: 1, acknowledged: 2, droppedOperations: 7, droppedBytes: 2_000, waiting };
+    const { lines } = await runCommand(['space', 'compact', 'Harvest'], { answers: { compactSpace: done } });
+    expect(lines).toEqual([
+      'Harvest: 1 snapshot taken, 2 acknowledged',
+      '2.0 kB of 7 operations dropped here',
+      'snapshot aaaaaaaa waits: 1 of 3 devices have acknowledged it',
+    ]);
   });
 
   test('members shows who granted what, and who was removed', async () => {

@@ -1,4 +1,6 @@
 import type {
+  CompactionOutput,
+  CompactionState,
   FoundedSpace,
   IdentityOutput,
   ListForksOutput,
@@ -255,6 +257,37 @@ const adopt: Command = {
   },
 };
 
+const compact: Command = {
+  name: 'space compact',
+  usage: 'granary space compact SPACE',
+  summary: 'Have snapshots stand for what came before them, without waiting.',
+  options: {},
+  positionals: [1, 1],
+  async run({ positionals, json, terminal, signal, client }) {
+    const [space] = positionals;
+    const output = (await (await client()).call('compactSpace', { space }, { signal })) as CompactionOutput;
+    if (json) {
+      terminal.line(renderJson(output));
+      return;
+    }
+    terminal.line(
+      `${printable(space!)}: ${countOf(output.taken, 'snapshot')} taken, ${formatCount(output.acknowledged)} acknowledged`,
+    );
+    terminal.line(
+      `${formatBytes(output.droppedBytes)} of ${countOf(output.droppedOperations, 'operation')} dropped here`,
+    );
+    for (const line of waitingLines(output.waiting)) terminal.line(line);
+  },
+};
+
+/** Why snapshots do not stand for anything yet. */
+const waitingLines = (waiting: CompactionState['waiting']): string[] =>
+  waiting.map(
+    ({ snapshot, acknowledgements, needed }) =>
+      `snapshot ${snapshot.slice(0, 8)} waits: ${formatCount(acknowledgements)} of ${formatCount(needed)} devices ` +
+      'have acknowledged it',
+  );
+
 export const spaceCommands: readonly Command[] = [
   identity,
   create,
@@ -268,6 +301,7 @@ export const spaceCommands: readonly Command[] = [
   share,
   forks,
   adopt,
+  compact,
 ];
 
 const untoldText = (name: string, reason: string | null): string =>
@@ -321,6 +355,8 @@ function printSpace(terminal: Terminal, space: SpaceDescription): void {
     ['without effect', countByReason(space.refused, 'operation') ?? 'none'],
     ['waiting', countByReason(space.waiting, 'operation') ?? 'none'],
     ...space.untold.map(({ name, reason }) => ['not told', untoldText(name, reason)] as const),
+    ['compacted', compactedText(space.compaction)],
+    ...waitingLines(space.compaction.waiting).map((line) => ['', line] as const),
     ['projection', space.projectionHash],
   ]);
   if (space.assets.length === 0) return;
@@ -340,6 +376,14 @@ function printSpace(terminal: Terminal, space: SpaceDescription): void {
     { heading: '' },
   ] as const;
   for (const line of renderRows(columns, rows)) terminal.line(line);
+}
+
+function compactedText({ snapshots, prunedOperations, prunedBytes }: CompactionState): string {
+  if (prunedOperations === 0) return 'nothing yet';
+  return (
+    `${countOf(snapshots, 'snapshot')} in place of the bodies of ${countOf(prunedOperations, 'operation')}, ` +
+    formatBytes(prunedBytes)
+  );
 }
 
 function printForks(terminal: Terminal, space: string, { forks: found }: ListForksOutput): void {

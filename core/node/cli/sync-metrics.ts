@@ -29,7 +29,7 @@ function printMetrics(terminal: Terminal, metrics: MetricsOutput): void {
       printable(protocol),
       `${formatBytes(bytes.in)} in, ${formatBytes(bytes.out)} out`,
     ]),
-    ...(['transport', 'sync', 'joins', 'segments', 'pledges'] as const).flatMap((part) =>
+    ...(['transport', 'sync', 'joins', 'segments', 'compaction', 'pledges'] as const).flatMap((part) =>
       Object.entries(metrics[part])
         .toSorted(([left], [right]) => (left < right ? -1 : 1))
         .map(([event, count]) => [`${part} ${printable(event)}`, formatCount(count)]),

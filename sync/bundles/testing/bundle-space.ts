@@ -20,7 +20,12 @@ export interface BundleSpace extends BundleSource, BundleTarget {
 }
 
 /** What is refused behind a frozen place is refused because of the fork; a chain that breaks is a gap. */
-const REASONS: Partial<Record<RefusalReason, MissingReason>> = { quota: 'quota', frozen: 'fork', backlink: 'gap' };
+const REASONS: Partial<Record<RefusalReason, MissingReason>> = {
+  quota: 'quota',
+  frozen: 'fork',
+  backlink: 'gap',
+  body: 'pruned',
+};
 
 const tipOf = ({ author, logId, tip, frozenFrom }: LogHead): LogTip => ({
   author,
@@ -33,7 +38,16 @@ const tipOf = ({ author, logId, tip, frozenFrom }: LogHead): LogTip => ({
 export function bundleSpace(
   logs: LogStore,
   spaceId: Uint8Array,
-  { controlLogs = [], folder }: { readonly controlLogs?: readonly Uint8Array[]; readonly folder?: SealedFolder } = {},
+  {
+    controlLogs = [],
+    folder,
+    covered = -1,
+  }: {
+    readonly controlLogs?: readonly Uint8Array[];
+    readonly folder?: SealedFolder;
+    /** Bodies may be missing up to this seq. */
+    readonly covered?: number;
+  } = {},
 ): BundleSpace {
   const control = new Set(controlLogs.map(toHex));
   return {
@@ -54,7 +68,7 @@ export function bundleSpace(
     },
     async append(operations) {
       if (operations.some(isForkProof)) return Promise.all(operations.map((proof) => appendProof(logs, proof)));
-      const outcomes = await logs.ingest(operations);
+      const outcomes = await logs.ingest(operations, { mayLackBody: ({ header }) => header.seq <= covered });
       return Promise.all(outcomes.map((outcome, i) => outcomeOf(logs, operations[i]!, outcome)));
     },
     wantsSegment: () => true,

@@ -35,11 +35,23 @@ export interface BundleNode {
 export async function openBundleNode(
   device: number,
   files: MemoryFiles = createMemoryFiles(),
-  { sealing, spaceId = SPACE_ID }: { readonly sealing?: OpenKey; readonly spaceId?: Uint8Array } = {},
+  {
+    sealing,
+    spaceId = SPACE_ID,
+    covered,
+  }: {
+    readonly sealing?: OpenKey;
+    readonly spaceId?: Uint8Array;
+    readonly covered?: number;
+  } = {},
 ): Promise<BundleNode> {
   const logs = await openLogStore({ store: openMemoryStore(), blake3, ed25519 });
   const folder = createMemorySealedFolder();
-  const space = bundleSpace(logs, spaceId, { controlLogs: [CONTROL_LOG], folder });
+  const space = bundleSpace(logs, spaceId, {
+    controlLogs: [CONTROL_LOG],
+    folder,
+    ...(covered === undefined ? {} : { covered }),
+  });
   const key = keyOf(device);
   const shared = { files, blake3, ed25519, createHasher, cipher, sealing };
   const exportDeps = { ...shared, key, clock: tickingClock(), random: countingRandom(device) };

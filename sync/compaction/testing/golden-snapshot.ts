@@ -1,5 +1,5 @@
 import { fromHex, toHex, toUtf8 } from '#core/kernel/index.ts';
-import { foldAsset } from '#sync/documents/index.ts';
+import { encodeAssetState, foldAsset, hashState } from '#sync/documents/index.ts';
 import { deps, idOf } from '#sync/documents/testing/authors.ts';
 import { goldenOperations } from '#sync/documents/testing/golden-story.ts';
 import { encodeAcknowledgeRecord, encodePieces, encodeSnapshotRecord, takeSnapshot } from '../index.ts';
@@ -7,8 +7,7 @@ import { encodeAcknowledgeRecord, encodePieces, encodeSnapshotRecord, takeSnapsh
 const id = (text: string): Uint8Array => fromHex(idOf(text));
 
 export const goldenRecord = {
-  stateHash: id('state'),
-  bytesHash: deps.blake3(toUtf8('state bytes')),
+  stateHash: hashState(deps.blake3, toUtf8('state bytes')),
   byteCount: 11,
   covered: [
     { author: id('ada'), logId: id('log of ada'), seq: 3, operationId: id('operation of ada') },
@@ -16,10 +15,21 @@ export const goldenRecord = {
   ].toSorted((left, right) => (toHex(left.author) < toHex(right.author) ? -1 : 1)),
 };
 
-export const goldenAcknowledgement = { snapshotId: id('snapshot'), stateHash: id('state') };
+export const goldenAcknowledgement = {
+  snapshot: { author: id('ada'), logId: id('log of ada'), seq: 4, operationId: id('snapshot'), pieces: 1 },
+  stateHash: goldenRecord.stateHash,
+  covered: goldenRecord.covered.map(({ author, logId, seq }, i) => ({
+    author,
+    logId,
+    ranges:
+      i === 0 ? [{ seqStart: 0, seqEnd: seq }] : [0, 2, seq - 1].map((start) => ({ seqStart: start, seqEnd: start })),
+  })),
+};
+
+const storyReplica = () => foldAsset(deps, undefined, goldenOperations()).state;
 
 /** The snapshot of the golden story of asset documents. */
-export const goldenSnapshot = () => takeSnapshot(deps, foldAsset(deps, undefined, goldenOperations()).state)!;
+export const goldenSnapshot = () => takeSnapshot(deps, storyReplica())!;
 
 export function goldenFiles(): Record<string, Uint8Array> {
   const { record, pieces } = goldenSnapshot();
@@ -29,5 +39,6 @@ export function goldenFiles(): Record<string, Uint8Array> {
     'acknowledge.cbor': encodeAcknowledgeRecord(goldenAcknowledgement),
     'story.cbor': record,
     'story-piece.cbor': pieces[0]!,
+    'story-state.cbor': encodeAssetState(deps, storyReplica()),
   };
 }

@@ -6,7 +6,7 @@ import { checkForkProof, encodeForkProof, isForkProof } from '../fork-proof.ts';
 import { OPERATION_BYTES_MAX } from '../ingest-operation.ts';
 import { encodeRootInput } from '../log-state.ts';
 import { type LogStore, openLogStore } from '../log-store.ts';
-import { joinOperation } from '../operation.ts';
+import { isPruned, joinOperation, splitStored } from '../operation.ts';
 import { blake3, ed25519 } from './fixtures.ts';
 import {
   AUTHOR,
@@ -130,6 +130,80 @@ export function describeLogStore(name: string, open: () => Promise<KeyValueStore
       expect(await logs.byteCount(AUTHOR, LOG_ID, 1, 2)).toBe(sizes[1]! + sizes[2]!);
       expect(await logs.byteCount(AUTHOR, LOG_ID, 4, 9)).toBe(sizes[4]);
       expect(await logs.byteCount(AUTHOR, LOG_ID, 5, 9)).toBe(0);
+    });
+
+    describe('bodies that are dropped', () => {
+      const name = { author: AUTHOR, logId: LOG_ID };
+      const sizes = bytesOf(chain).map(({ length }) => length);
+      const bodyBytes = (seq: number) => chain[seq]!.body!.length;
+      const total = () => sizes.reduce((sum, size) => sum + size, 0);
+
+      test('leave their headers, and the log is the same to others', async () => {
+        await logs.ingest(bytesOf(chain));
+        await verifyAll(logs);
+        const before = await rootInputs(logs);
+        const dropped = await logs.dropBodies(name, [
+          { seqStart: 0, seqEnd: 1 },
+          { seqStart: 3, seqEnd: 3 },
+        ]);
+        const byteCount = bodyBytes(0) + bodyBytes(1) + bodyBytes(3);
+        expect(dropped).toEqual({ operationCount: 3, byteCount });
+        for (let round = 0; round < 2; round++) {
+          const operations = (await stored()).map((bytes) => splitStored({ blake3 }, bytes));
+          expect(operations.map(isPruned)).toEqual([true, true, false, true, false]);
+          expect(operations.map(({ id }) => id)).toEqual(chain.map(({ id }) => id));
+          expect(await logs.tip(AUTHOR, LOG_ID)).toMatchObject({ byteCount: total() - byteCount, provisionalBytes: 0 });
+          expect(await logs.byteCount(AUTHOR, LOG_ID, 0, 1)).toBe(sizes[0]! + sizes[1]! - bodyBytes(0) - bodyBytes(1));
+          expect(await rootInputs(logs)).toEqual(before);
+          expect(await logs.lastArrival()).toBe(1);
+          await reopen();
+        }
+        const again = await logs.dropBodies(name, [{ seqStart: 0, seqEnd: 1 }]);
+        expect(again).toEqual({ operationCount: 0, byteCount: 0 });
+        // The log goes on, ends and forks as any other.
+        expect(await logs.ingest(bytesOf([chain[1]!, signNext(chain[4])]))).toEqual([
+          { kind: 'known' },
+          { kind: 'stored' },
+        ]);
+        expect(await kinds(bytesOf([signNext(chain[0], { body: 'fork' })]))).toEqual(['fork']);
+        expect(await logs.tip(AUTHOR, LOG_ID)).toMatchObject({ tip: { seq: 0 }, byteCount: sizes[0]! - bodyBytes(0) });
+      });
+
+      test('are those whose signatures were checked, and no others', async () => {
+        await logs.ingest(bytesOf(chain.slice(0, 2)));
+        await verifyAll(logs);
+        await logs.ingest(bytesOf(chain.slice(2)));
+        const dropped = await logs.dropBodies(name, [{ seqStart: 0, seqEnd: 4 }]);
+        expect(dropped).toMatchObject({ operationCount: 2 });
+        expect(await logs.dropBodies({ author: AUTHOR, logId: logIdOf(1) }, [{ seqStart: 0, seqEnd: 4 }])).toEqual({
+          operationCount: 0,
+          byteCount: 0,
+        });
+        expect(await verifyAll(logs)).toEqual([]);
+        expect(await collect(logs.tips())).toHaveLength(1);
+      });
+
+      test('are taken in without them where the caller lets that be', async () => {
+        const headers = chain.map(({ headerBytes }) => headerBytes);
+        const mayLackBody = ({ header }: { header: { seq: number } }) => header.seq < 2;
+        expect(await logs.ingest(headers.slice(0, 3), { mayLackBody })).toEqual([
+          { kind: 'stored' },
+          { kind: 'stored' },
+          { kind: 'refused', reason: 'body' },
+        ]);
+        expect(await kinds(bytesOf(chain.slice(2)))).toEqual(['stored', 'stored', 'stored']);
+        await verifyAll(logs);
+        expect(await stored()).toEqual([...headers.slice(0, 2), ...bytesOf(chain.slice(2))]);
+        // A body that is there must be the right one.
+        const other = await open();
+        try {
+          const others = await openLogStore({ store: other.store, blake3, ed25519 });
+          const wrong = await others.ingest([withOtherBody(chain[0]!)], { mayLackBody: () => true });
+          expect(wrong).toEqual(refusedAs('body'));
+        } finally {
+          await other.close();
+        }
+      });
     });
 
     test('a prune flag is kept and deletes nothing', async () => {

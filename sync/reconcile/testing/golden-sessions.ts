@@ -39,6 +39,18 @@ export const goldenCases: Readonly<Record<string, () => Promise<GoldenMeeting>>>
     await responder.write('cloned', 'diary', 'that');
     return { initiator, responder };
   },
+  async pruned() {
+    const [initiator, responder] = [await openSyncNode('anna'), await openSyncNode('ben')];
+    await initiator.write('anna', 'log', 'one', 'two', 'three');
+    initiator.store.coveredUntil = 1;
+    initiator.store.dropBodies();
+    // The other one drops more than this one knows to be allowed.
+    await responder.write('ben', 'log', 'one', 'two');
+    responder.store.coveredUntil = 1;
+    responder.store.dropBodies();
+    initiator.store.coveredUntil = 0;
+    return { initiator, responder };
+  },
 };
 
 async function operationsOf({ store }: SyncNode): Promise<Uint8Array[]> {

@@ -1,11 +1,13 @@
 import { equalBytes, isGranaryError, toHex } from '#core/kernel/index.ts';
 import {
   type Blake3,
+  checkBody,
   checkForkProof,
   encodeForkProof,
   isForkProof,
+  isPruned,
+  peekOperation,
   type SignedOperation,
-  splitOperation,
 } from '#sync/log/index.ts';
 import { ed25519 } from '#sync/log/testing/fixtures.ts';
 import type { Agreement } from '../agreement.ts';
@@ -26,6 +28,10 @@ export interface MemoryOperationStore extends OperationStore {
   operationIds(): readonly string[];
   /** The seqs of forks by the names of their logs, sorted. */
   forks(): readonly string[];
+  /** Up to this seq, operations may come without their bodies. */
+  coveredUntil: number;
+  /** Leaves the headers of all operations up to `coveredUntil`. */
+  dropBodies(): void;
   /** A copy of what is here now, as a store of another incarnation: a backup that is restored. */
   restored(incarnation: Uint8Array): MemoryOperationStore;
 }
@@ -72,8 +78,11 @@ export function openMemoryOperationStore(
   }
 
   function takeOperation(bytes: Uint8Array): AppendOutcome {
-    const operation = splitOperation({ blake3 }, bytes);
+    const operation = peekOperation({ blake3 }, bytes);
     const { publicKey: author, seq, backlink, extensions } = operation.header;
+    if (!isPruned(operation)) checkBody({ blake3 }, operation);
+    else if (store.coveredUntil < 0) return { outcome: 'refused', reason: 'invalid' };
+    else if (seq > store.coveredUntil) return { outcome: 'refused', reason: 'pruned' };
     if (!extensions) return { outcome: 'refused', reason: 'invalid' };
     const log = open(author, extensions.logId);
     const place: LogTip = { author, logId: log.logId, seq, operationId: operation.id, forkSeq: undefined };
@@ -101,9 +110,15 @@ export function openMemoryOperationStore(
       throw error;
     }
   }
-  for (const bytes of from.raw) take(bytes);
-
-  return {
+  const store: MemoryOperationStore = {
+    coveredUntil: -1,
+    dropBodies() {
+      for (const log of logs.values()) {
+        log.raw = log.operations.map(({ headerBytes }, seq) =>
+          seq <= store.coveredUntil ? headerBytes : log.raw[seq]!,
+        );
+      }
+    },
     incarnation,
     async *tips() {
       for (const log of logs.values()) yield tipOf(log);
@@ -131,6 +146,8 @@ export function openMemoryOperationStore(
     forks: () => [...logs].flatMap(([name, { fork }]) => (fork ? [`${name} ${fork.seq}`] : [])).sort(),
     restored: (other) => openMemoryOperationStore(blake3, other, { raw: taken.slice() }),
   };
+  for (const bytes of from.raw) take(bytes);
+  return store;
 }
 
 /** Remembers agreements in memory. */

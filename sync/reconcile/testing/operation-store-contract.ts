@@ -82,7 +82,9 @@ export function operationStoreContract(name: string, openEmpty: () => Promise<Op
       await append(operations[0]!);
       expect(await outcomes(operations[0]!, operations[2]!)).toEqual(['known', 'gap']);
       const last = await store.lastArrival();
-      const damaged = [Uint8Array.of(1, 2, 3), joinOperation(operations[1]!).subarray(0, -1), Uint8Array.of(0x83, 1)];
+      const { headerBytes } = operations[1]!;
+      const cut = joinOperation(operations[1]!).subarray(0, -1);
+      const damaged = [Uint8Array.of(1, 2, 3), cut, Uint8Array.of(0x83, 1), headerBytes];
       expect(await store.append(damaged)).toEqual(damaged.map(() => ({ outcome: 'refused', reason: 'invalid' })));
       expect(await store.lastArrival()).toBe(last);
     });

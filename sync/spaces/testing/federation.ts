@@ -27,7 +27,7 @@ import { runSession, type SessionReport } from '#sync/reconcile/index.ts';
 import { createMemoryLine } from '#sync/reconcile/testing/memory-channel.ts';
 import { createMemoryAgreements } from '#sync/reconcile/testing/memory-stores.ts';
 import type { SealedName } from '#sync/segments/index.ts';
-import { createSpaces, type Spaces } from '../spaces.ts';
+import { createSpaces, type Spaces, type SpacesDeps } from '../spaces.ts';
 
 /** Bytes that no two calls share: hashes of a counter. */
 export function seededRandom(seed: string): Random {
@@ -106,7 +106,7 @@ export const CONTEXT = {
 } as unknown as OperationContext;
 
 /** Opens a node on what it left. */
-export async function openNode(disk: NodeDisk<KeyValueStore>): Promise<FederationNode> {
+export async function openNode(disk: NodeDisk<KeyValueStore>, deps: Partial<SpacesDeps> = {}): Promise<FederationNode> {
   const { name, store, marker, clock, random, files } = disk;
   const key = ed25519.keyFromSeed(blake3(toUtf8(name)));
   const secret = blake3(toUtf8(`agreement of ${name}`));
@@ -147,6 +147,7 @@ export async function openNode(disk: NodeDisk<KeyValueStore>): Promise<Federatio
       const sealed = toHex(blake3(concatBytes([toUtf8(`${name} ${segment}`), random.bytes(16)])));
       return { name: sealed as SealedName, key: random.bytes(32), hash: segment, byteCount };
     },
+    ...deps,
   });
 
   async function commit(asset: string, added: readonly number[], { removed = [], create, source }: CommitOptions = {}) {
@@ -204,7 +205,8 @@ export async function openNode(disk: NodeDisk<KeyValueStore>): Promise<Federatio
 
 const UUID_DIGITS = /^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/;
 
-export const newNode = (name: string): Promise<FederationNode> => openNode(createDisk(name));
+export const newNode = (name: string, deps?: Partial<SpacesDeps>): Promise<FederationNode> =>
+  openNode(createDisk(name), deps);
 
 /** Lets `guest` into a space of `host`, as a ticket does. */
 export async function invite(host: FederationNode, guest: FederationNode, space: string, level: Level): Promise<void> {

@@ -16,7 +16,7 @@ import {
   spaceLogId,
 } from '#sync/log/index.ts';
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
-import { openSpaceStore, type SpaceQuotas, type SpaceStore } from '../space-store.ts';
+import { openSpaceStore, type SpaceQuotas, type SpaceStore, type SpaceStoreOptions } from '../space-store.ts';
 
 export const SPACE = '01890a5d-ac96-774b-bcce-b302099a8057' as Uuid;
 export const OTHER_SPACE = '01890a5d-ac96-774b-bcce-b302099a8059' as Uuid;
@@ -94,9 +94,14 @@ export interface SpaceNode {
 }
 
 export async function openSpaceNode(
-  from: { readonly store?: KeyValueStore; readonly quotas?: SpaceQuotas; readonly founder?: string } = {},
+  from: {
+    readonly store?: KeyValueStore;
+    readonly quotas?: SpaceQuotas;
+    readonly founder?: string;
+    readonly isCovered?: SpaceStoreOptions['isCovered'];
+  } = {},
 ): Promise<SpaceNode> {
-  const { store = openMemoryStore(), quotas, founder = 'founder' } = from;
+  const { store = openMemoryStore(), quotas, founder = 'founder', isCovered } = from;
   const logs = await openLogStore({ store, blake3, ed25519 });
   const known = new Map<string, number>([[toHex(keyOf(founder).publicKey), 0]]);
   const node = { store, logs, known, outsiders: new Set<string>(), levels: new Map<string, Level>(), cuts: 0 };
@@ -116,6 +121,7 @@ export async function openSpaceNode(
     onControl: grants,
     onControlCut: () => void (node.cuts += 1),
     ...(quotas ? { quotas } : {}),
+    ...(isCovered ? { isCovered } : {}),
   });
   return Object.assign(node, { space });
 }

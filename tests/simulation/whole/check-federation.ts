@@ -1,4 +1,5 @@
 import { type AssetId, isGranaryError, toHex } from '#core/kernel/index.ts';
+import { prefixRange } from '#core/platform/ports.ts';
 import {
   type AccessState,
   type ControlOperation,
@@ -7,10 +8,11 @@ import {
   resolveAccess,
   REVOKE_SCHEMA,
 } from '#sync/access/index.ts';
-import { orInvalid, type SignedOperation, splitOperation } from '#sync/log/index.ts';
+import { orInvalid, type SignedOperation, splitStored } from '#sync/log/index.ts';
 import { toControlOperation } from '#sync/spaces/control-operation.ts';
 import type { OpenSpace } from '#sync/spaces/index.ts';
 import { readSharedAssets } from '#sync/spaces/shared-asset.ts';
+import { baseStateKey } from '#sync/spaces/space-keys.ts';
 import { readUntold } from '#sync/spaces/untold.ts';
 import { blake3, ed25519, type SyncStack } from './sync-stack.ts';
 import type { WholeNode } from './whole-node.ts';
@@ -159,7 +161,7 @@ export async function checkFederation(
   spaceName: string,
   expected: Expectations,
   rogueText: string,
-): Promise<{ operations: number; forks: number }> {
+): Promise<{ operations: number; forks: number; snapshots: number; pruned: number }> {
   const { access, members, readers } = await membersOf(nodes, spaceName);
   if (readers.length === 0) throw new Error('nobody is left');
   const forked = await forkedDevices(readers[0]!);
@@ -197,11 +199,12 @@ export async function checkFederation(
     operations += tip.seq + 1;
     if (tip.forkSeq !== undefined) forks += 1;
   }
-  return { operations, forks };
+  const { compaction } = await reference.stack.spaces.describeSpace(spaceName);
+  return { operations, forks, snapshots: compaction.snapshots, pruned: compaction.prunedOperations };
 }
 
 /** Texts that operations of writers say, not counting what lies behind the frontier of a removal. */
-async function authorisedMarks({ space }: Site, access: AccessState): Promise<Set<string>> {
+async function authorisedMarks({ space, stack }: Site, access: AccessState): Promise<Set<string>> {
   const frontiers = new Map<string, Map<string, number>[]>();
   for await (const operation of space.store.controlOperations()) {
     const statement = toControlOperation(space.record.space, operation);
@@ -215,20 +218,23 @@ async function authorisedMarks({ space }: Site, access: AccessState): Promise<Se
   const marks = new Set<string>();
   for (const { author, logId } of space.store.logs('data')) {
     for await (const bytes of space.store.operationsFrom(author, logId, 0)) {
-      const operation = splitOperation({ blake3 }, bytes);
+      const operation = splitStored({ blake3 }, bytes);
       const { seq, backlink } = operation.header;
       if (isBehind(operation) || !operation.body) continue;
       const { body } = operation;
       const opened = orInvalid(() => ({ plain: space.open({ author, logId, seq, backlink }, body) }));
-      const plain = opened?.plain;
-      if (!(plain instanceof Uint8Array)) continue;
-      for (const mark of Buffer.from(plain)
-        .toString('latin1')
-        .match(/m\d+\./g) ?? [])
-        marks.add(mark);
+      if (opened?.plain instanceof Uint8Array) addMarks(marks, opened.plain);
     }
   }
+  // What enough members acknowledged is final: its operations say nothing any more.
+  const states = prefixRange(baseStateKey(space.record.space, ''));
+  for await (const [, bytes] of stack.deps.store.entries(states)) addMarks(marks, bytes);
   return marks;
+}
+
+function addMarks(marks: Set<string>, bytes: Uint8Array): void {
+  const text = Buffer.from(bytes).toString('latin1');
+  for (const mark of text.match(/m\d+\./g) ?? []) marks.add(mark);
 }
 
 /** What devices that may write signed is on the disk of every member. */

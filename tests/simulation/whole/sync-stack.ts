@@ -51,6 +51,9 @@ export { blake3 } from '#sync/log/testing/fixtures.ts';
 /** Other threads keep no virtual time. */
 export const ed25519: Ed25519 = { ...nodeEd25519, verifyAside: async (...signed) => nodeEd25519.verify(...signed) };
 
+/** Assets are compacted after some minutes, and removals have that long to take something back. */
+const COMPACTION = { operations: 12, bytes: 3_000, retentionMs: 120_000, turnMs: 20_000 };
+
 /** Changes that come within this time are told and applied together, as in a node. Milliseconds. */
 const GATHER_MS = 50;
 
@@ -130,6 +133,7 @@ export async function openSyncStack(options: StackOptions): Promise<SyncStack> {
     breathe: async () => undefined,
     hold,
     recordSegment: async (segment) => sealOf(segment, random),
+    compaction: COMPACTION,
   };
   const spaces = createSpaces(deps);
   await spaces.opened();

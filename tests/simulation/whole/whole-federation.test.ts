@@ -12,7 +12,7 @@ test(`${SEEDS.length} federations of whole nodes show the same, and nothing that
   }
   console.log(`${SEEDS.length} federations of whole nodes: ${JSON.stringify(totals)}`);
   // A simulation in which nothing fails proves nothing.
-  for (const trouble of ['refused', 'removals', 'rogues', 'crashes', 'restores', 'away'])
+  for (const trouble of ['refused', 'removals', 'rogues', 'crashes', 'restores', 'away', 'snapshots', 'pruned'])
     expect(totals[trouble], trouble).toBeGreaterThan(0);
 });
 

@@ -39,6 +39,9 @@ export interface WholeFigures {
   away: number;
   operations: number;
   forks: number;
+  /** That stand for what came before them in the end, and operations without bodies. */
+  snapshots: number;
+  pruned: number;
   /** Simulated seconds from the end of all trouble until everybody agreed. */
   healingSeconds: number;
 }
@@ -411,5 +414,7 @@ const emptyFigures = (): WholeFigures => ({
   away: 0,
   operations: 0,
   forks: 0,
+  snapshots: 0,
+  pruned: 0,
   healingSeconds: 0,
 });

@@ -1,0 +1,95 @@
+/** How much has been said of assets since their last snapshots, and which snapshots there are. */
+import { canonicalJson, readRecord, type Uuid } from '#core/kernel/index.ts';
+import { type Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
+import { SNAPSHOT_PIECE_SCHEMA, SNAPSHOT_SCHEMA } from '#sync/compaction/index.ts';
+import type { AssetOperation } from '#sync/documents/index.ts';
+import type { CompactionRules } from './compaction-rules.ts';
+import { dueKey, duePrefix, growthKey, snapshotKey, snapshotPrefix } from './space-keys.ts';
+
+/** Operations about one asset, but for those that carry snapshots, and their bytes. */
+export interface AssetGrowth {
+  readonly operations: number;
+  readonly bytes: number;
+}
+
+/** A snapshot that somebody signed who may write. Ids are hexadecimal. */
+export interface KnownSnapshot {
+  readonly asset: Uuid;
+  readonly author: string;
+  readonly logId: string;
+  readonly seq: number;
+  /** When this device first looked at it, in milliseconds since the UNIX epoch; null until then. */
+  readonly since: number | null;
+}
+
+const NOTHING: AssetGrowth = { operations: 0, bytes: 0 };
+
+/** What some operations add. */
+export interface Growth {
+  readonly grown: ReadonlyMap<Uuid, AssetGrowth>;
+  /** By id. */
+  readonly snapshots: ReadonlyMap<string, KnownSnapshot>;
+}
+
+/** Counts operations about assets. */
+export class GrowthCount implements Growth {
+  readonly grown = new Map<Uuid, AssetGrowth>();
+  readonly snapshots = new Map<string, KnownSnapshot>();
+
+  add(asset: Uuid, { id, author, logId, seq, schema, isVoid }: AssetOperation, byteCount: number): void {
+    if (schema === SNAPSHOT_SCHEMA && !isVoid) this.snapshots.set(id, { asset, author, logId, seq, since: null });
+    if (schema === SNAPSHOT_SCHEMA || schema === SNAPSHOT_PIECE_SCHEMA) return;
+    const { operations, bytes } = this.grown.get(asset) ?? NOTHING;
+    this.grown.set(asset, { operations: operations + 1, bytes: bytes + byteCount });
+  }
+}
+
+/** Stores what was counted; what came together with a snapshot is taken to be covered by it. Errors: `JOURNAL_CORRUPT`. */
+export async function putGrowth(
+  store: KeyValueStore,
+  commit: Commit,
+  space: Uuid,
+  { grown, snapshots }: Growth,
+  rules: Pick<CompactionRules, 'operations' | 'bytes'>,
+): Promise<void> {
+  const assets = [...grown.keys()];
+  const before = await store.getMany(assets.map((asset) => growthKey(space, asset)));
+  for (const [i, asset] of assets.entries()) {
+    const known = before[i] ? readRecord<AssetGrowth>(growthKey(space, asset), before[i]) : NOTHING;
+    const added = grown.get(asset)!;
+    const growth = { operations: known.operations + added.operations, bytes: known.bytes + added.bytes };
+    commit.put(growthKey(space, asset), canonicalJson(growth));
+    const isDue = growth.operations >= rules.operations && growth.bytes >= rules.bytes;
+    if (isDue) commit.put(dueKey(space, asset), new Uint8Array());
+  }
+  for (const [id, snapshot] of snapshots) {
+    if (await store.get(snapshotKey(space, id))) continue;
+    commit.put(snapshotKey(space, id), canonicalJson(snapshot));
+    commit.delete(growthKey(space, snapshot.asset)).delete(dueKey(space, snapshot.asset));
+  }
+}
+
+/** Errors: `JOURNAL_CORRUPT`. */
+export async function readGrowth(store: KeyValueStore, space: Uuid, asset: Uuid): Promise<AssetGrowth> {
+  const key = growthKey(space, asset);
+  const bytes = await store.get(key);
+  return bytes ? readRecord<AssetGrowth>(key, bytes) : NOTHING;
+}
+
+/** Assets of which so much was said that a snapshot is worth it. */
+export async function readDue(store: KeyValueStore, space: Uuid): Promise<Uuid[]> {
+  const prefix = duePrefix(space);
+  const due: Uuid[] = [];
+  for await (const [key] of store.entries(prefixRange(prefix))) due.push(key.slice(prefix.length) as Uuid);
+  return due;
+}
+
+/** By id. Errors: `JOURNAL_CORRUPT`. */
+export async function readKnownSnapshots(store: KeyValueStore, space: Uuid): Promise<Map<string, KnownSnapshot>> {
+  const prefix = snapshotPrefix(space);
+  const known = new Map<string, KnownSnapshot>();
+  for await (const [key, bytes] of store.entries(prefixRange(prefix))) {
+    known.set(key.slice(prefix.length), readRecord<KnownSnapshot>(key, bytes));
+  }
+  return known;
+}

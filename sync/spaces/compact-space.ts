@@ -1,0 +1,336 @@
+/**
+ * Keeps the logs of a space small: takes snapshots of assets of which much was said, acknowledges those of others after checking
+ * them, and drops the bodies that a snapshot stands for once it counts. Each step can be repeated after a crash.
+ */
+import {
+  type AbortOptions,
+  canonicalJson,
+  type Clock,
+  type ErrorCode,
+  fromHex,
+  isGranaryError,
+  type Logger,
+  throwIfAborted,
+  type Uuid,
+} from '#core/kernel/index.ts';
+import { Commit } from '#core/platform/ports.ts';
+import { includesLevel } from '#sync/access/index.ts';
+import {
+  ACKNOWLEDGE_SCHEMA,
+  type AcknowledgeRecord,
+  acknowledgementsNeeded,
+  checkSnapshot,
+  countReaders,
+  coveredBy,
+  coversAll,
+  createCoverage,
+  encodeAcknowledgeRecord,
+  pieceCount,
+  SNAPSHOT_ACKNOWLEDGEMENTS,
+  SNAPSHOT_PIECE_SCHEMA,
+  SNAPSHOT_SCHEMA,
+  type SnapshotRecord,
+  takeSnapshot,
+} from '#sync/compaction/index.ts';
+import type { AssetOperation } from '#sync/documents/index.ts';
+import { orInvalid } from '#sync/log/index.ts';
+import { type KnownSnapshot, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
+import { ACKNOWLEDGEMENTS_MAX, COMPACTION_RULES, SNAPSHOT_COST_BYTES } from './compaction-rules.ts';
+import { logPathOf } from './control-operation.ts';
+import { type Dropped, dropCovered } from './drop-covered.ts';
+import { type FollowedSnapshot, readBase, readFollowed, readFollowedOf } from './followed-snapshots.ts';
+import type { OpenSpace } from './open-space.ts';
+import type { ProjectDeps } from './project-operations.ts';
+import type { SigningHold } from './publish-changes.ts';
+import { collectOperations } from './refold-assets.ts';
+import { readReplica, readStoredReplicas } from './replicas.ts';
+import { readSnapshot } from './snapshot-operations.ts';
+import { replicaPrefix, snapshotKey } from './space-keys.ts';
+import { recordOf, tellAsset } from './tell-asset.ts';
+
+export interface CompactDeps extends ProjectDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hold: SigningHold;
+}
+
+/** What one run did. */
+export interface CompactionReport extends Dropped {
+  /** Snapshots that were signed, and those of others or of this device that were acknowledged. */
+  readonly takenCount: number;
+  readonly acknowledgedCount: number;
+}
+
+export const NOTHING_COMPACTED: CompactionReport = {
+  takenCount: 0,
+  acknowledgedCount: 0,
+  droppedOperations: 0,
+  droppedBytes: 0,
+};
+
+/** What two runs did together. */
+export const addReports = (left: CompactionReport, right: CompactionReport): CompactionReport => ({
+  takenCount: left.takenCount + right.takenCount,
+  acknowledgedCount: left.acknowledgedCount + right.acknowledgedCount,
+  droppedOperations: left.droppedOperations + right.droppedOperations,
+  droppedBytes: left.droppedBytes + right.droppedBytes,
+});
+
+export interface CompactOptions extends AbortOptions {
+  /** A person asks for it: whatever frees anything is taken, and nobody is waited for. */
+  readonly isAsked?: boolean;
+}
+
+/** Snapshots whose operations are held at one time while they are checked. */
+const CHECKED_AT_ONCE = 64;
+/** Somebody may sign snapshots without end: then they are checked a minute apart where a turn is an hour. */
+const PAUSES_IN_TURN = 60;
+
+/** These say something of this device in its space, and pass. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['KEY_MISSING', 'FORBIDDEN', 'LOG_FORKED']);
+
+/** Compacts spaces, and remembers between two runs whose turn it is. */
+export function createCompaction() {
+  /** By asset of a space, when a snapshot of it was due first, by the monotonic clock. */
+  const dueSince = new Map<string, number>();
+  /** By snapshot, when it was checked last. */
+  const triedAt = new Map<string, number>();
+  /** By space, when so many were checked that all logs are not read again at once. */
+  const pausedAt = new Map<Uuid, number>();
+
+  /** Those of the due assets for which this device need not wait for others any more. */
+  function turnsOf({ clock, compaction = COMPACTION_RULES }: CompactDeps, space: Uuid, due: Uuid[], rank: number) {
+    const names = new Map(due.map((asset) => [`${space}/${asset}`, asset]));
+    for (const name of dueSince.keys()) if (name.startsWith(`${space}/`) && !names.has(name)) dueSince.delete(name);
+    return due.filter((asset) => {
+      const name = `${space}/${asset}`;
+      const start = dueSince.get(name) ?? clock.monotonic();
+      dueSince.set(name, start);
+      return clock.monotonic() - start >= rank * compaction.turnMs;
+    });
+  }
+
+  /** What does not agree now may do so when more has come; to fold it at every run would be dear. */
+  function mayTry({ clock, compaction = COMPACTION_RULES }: CompactDeps, space: Uuid, snapshot: string): boolean {
+    const isPast = (at: number | undefined, milliseconds: number) =>
+      at === undefined || clock.monotonic() - at >= milliseconds;
+    return (
+      isPast(triedAt.get(snapshot), compaction.turnMs) &&
+      isPast(pausedAt.get(space), compaction.turnMs / PAUSES_IN_TURN)
+    );
+  }
+
+  return async (deps: CompactDeps, space: OpenSpace, options: CompactOptions = {}): Promise<CompactionReport> => {
+    const report = { takenCount: 0, acknowledgedCount: 0 };
+    if (!deps.hold.isHeld) {
+      try {
+        const { space: id } = space.record;
+        report.takenCount = await takeSnapshots(deps, space, options, (due, rank) => turnsOf(deps, id, due, rank));
+        report.acknowledgedCount = await acknowledge(deps, space, options, {
+          mayTry: (snapshot) => mayTry(deps, id, snapshot),
+          onTry(snapshots) {
+            const now = deps.clock.monotonic();
+            for (const snapshot of snapshots) triedAt.set(snapshot, now);
+            if (snapshots.length === CHECKED_AT_ONCE) pausedAt.set(id, now);
+          },
+        });
+      } catch (error) {
+        if (!isGranaryError(error) || !PASSING.has(error.code)) throw error;
+        deps.logger.warn('A space is not compacted yet.', { cause: error.message });
+      }
+    }
+    return { ...report, ...(await dropCovered(deps, space, options)) };
+  };
+}
+
+/** The place of this device among those that may write, by seniority; undefined when it may not. */
+function writerRank({ access, self }: OpenSpace): number | undefined {
+  const own = access.members.get(self);
+  if (!own || !includesLevel(own.level, 'write')) return undefined;
+  return [...access.members.values()].filter(
+    ({ level, seniority }) => includesLevel(level, 'write') && seniority < own.seniority,
+  ).length;
+}
+
+async function takeSnapshots(
+  deps: CompactDeps,
+  space: OpenSpace,
+  { isAsked = false, signal }: CompactOptions,
+  turnsOf: (due: Uuid[], rank: number) => Uuid[],
+): Promise<number> {
+  const { space: id } = space.record;
+  const rank = writerRank(space);
+  if (rank === undefined) return 0;
+  let count = 0;
+  const lost = await findLost(deps, space);
+  const due = new Set([...lost, ...(await readDue(deps.store, id))]);
+  for (const asset of isAsked ? await sharedAssets(deps, id) : turnsOf([...due], rank)) {
+    throwIfAborted(signal);
+    const isWorth = lost.has(asset) || (await frees(deps, id, asset));
+    const replica = isWorth ? await readReplica(deps, id, asset) : undefined;
+    const snapshot = replica && takeSnapshot(deps, replica);
+    if (!snapshot) continue;
+    const pieces = snapshot.pieces.map((piece) => recordOf(SNAPSHOT_PIECE_SCHEMA, piece));
+    await tellAsset(deps, space, { asset, replica }, [recordOf(SNAPSHOT_SCHEMA, snapshot.record), ...pieces]);
+    count += 1;
+    await deps.breathe();
+  }
+  return count;
+}
+
+/**
+ * Assets whose snapshot nobody can get any more, because its log ended before it in a fork: what it covers may have no bodies
+ * elsewhere, and this node has its state.
+ */
+async function findLost(deps: CompactDeps, space: OpenSpace): Promise<Set<Uuid>> {
+  const lost = new Set<Uuid>();
+  const { space: id } = space.record;
+  const ended = new Set(
+    space.store.logs('data').flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [logPathOf(log)])),
+  );
+  if (ended.size === 0) return lost;
+  const known = await readKnownSnapshots(deps.store, id);
+  for (const [asset, { snapshot, record }] of await readFollowed(deps.store, id)) {
+    if (!ended.has(logPathOf(record.snapshot))) continue;
+    const isOnItsWay = [...known].some(
+      ([other, { asset: about, author, logId }]) =>
+        about === asset && other !== snapshot && !ended.has(`${author}/${logId}`),
+    );
+    if (isOnItsWay) continue;
+    const read = await readSnapshot(deps, space, record.snapshot, { withPieces: true });
+    if (read.kind !== 'whole') lost.add(asset);
+  }
+  return lost;
+}
+
+/** True when the bodies that a snapshot stands for are more than it costs; its state takes about half of a replica. */
+async function frees({ store }: CompactDeps, space: Uuid, asset: Uuid): Promise<boolean> {
+  const [replica] = await readStoredReplicas(store, space, [asset]);
+  const { bytes } = await readGrowth(store, space, asset);
+  return replica !== undefined && bytes > replica.length / 2 + SNAPSHOT_COST_BYTES;
+}
+
+async function sharedAssets({ store }: CompactDeps, space: Uuid): Promise<Uuid[]> {
+  const prefix = replicaPrefix(space);
+  const assets: Uuid[] = [];
+  for await (const [key] of store.entries({ gte: prefix, lt: `${prefix}~` })) {
+    assets.push(key.slice(prefix.length) as Uuid);
+  }
+  return assets;
+}
+
+/** A snapshot that this device may acknowledge if it is right. */
+interface Candidate {
+  readonly id: string;
+  readonly known: KnownSnapshot;
+  readonly record: SnapshotRecord;
+  readonly pieces: readonly Uint8Array[];
+}
+
+async function acknowledge(
+  deps: CompactDeps,
+  space: OpenSpace,
+  options: CompactOptions,
+  { mayTry, onTry }: { mayTry: (snapshot: string) => boolean; onTry: (snapshots: readonly string[]) => void },
+): Promise<number> {
+  if (!includesLevel(space.access.levelNow(fromHex(space.self)), 'read')) return 0;
+  const candidates = await findCandidates(deps, space, options, mayTry);
+  if (candidates.length === 0) return 0;
+  onTry(candidates.map(({ id }) => id));
+  const operations = new Map<Uuid, AssetOperation[]>(candidates.map(({ known }) => [known.asset, []]));
+  await collectOperations(deps, space, space.access, operations);
+  let count = 0;
+  for (const { id, known, record, pieces } of candidates) {
+    throwIfAborted(options.signal);
+    const base = await readBase(deps, space.record.space, known.asset);
+    const checked = checkSnapshot(deps, record, pieces, operations.get(known.asset)!, base);
+    if (typeof checked === 'string') {
+      deps.logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause: checked });
+      continue;
+    }
+    const { author, logId, seq } = known;
+    const place = { author: fromHex(author), logId: fromHex(logId), seq, operationId: fromHex(id) };
+    const said: AcknowledgeRecord = {
+      snapshot: { ...place, pieces: pieceCount(record.byteCount) },
+      stateHash: record.stateHash,
+      covered: coveredBy(checked.state),
+    };
+    const content = orInvalid(() => encodeAcknowledgeRecord(said));
+    if (!content || !(await isFurther(deps, space, known.asset, said))) continue;
+    await space.signControl([{ schema: ACKNOWLEDGE_SCHEMA, content }]);
+    count += 1;
+    await deps.breathe();
+  }
+  return count;
+}
+
+/** A device says nothing that leaves out what it has said before of the same asset: two of these could not both be followed. */
+async function isFurther(deps: CompactDeps, space: OpenSpace, asset: Uuid, said: AcknowledgeRecord): Promise<boolean> {
+  const known = await readKnownSnapshots(deps.store, space.record.space);
+  const followed = await readFollowedOf(deps.store, space.record.space, asset);
+  const before = space.acknowledged.words.filter(
+    ({ snapshot, devices }) => devices.has(space.self) && known.get(snapshot)?.asset === asset,
+  );
+  return [...before.map(({ record }) => record), ...(followed ? [followed.record] : [])].every((record) =>
+    coversAll(said, record),
+  );
+}
+
+async function findCandidates(
+  deps: CompactDeps,
+  space: OpenSpace,
+  { isAsked = false }: CompactOptions,
+  mayTry: (snapshot: string) => boolean,
+): Promise<Candidate[]> {
+  const { store, clock, compaction = COMPACTION_RULES } = deps;
+  const { space: spaceId } = space.record;
+  const commit = new Commit();
+  const candidates: Candidate[] = [];
+  for (const [id, known] of await readKnownSnapshots(store, spaceId)) {
+    const followed = await readFollowedOf(store, spaceId, known.asset);
+    if (followed && isCoveredBy(followed, known)) {
+      commit.delete(snapshotKey(spaceId, id));
+      continue;
+    }
+    // Whoever follows one comes to its state by itself no more.
+    if (followed?.snapshot === id || !isWanted(space, id)) continue;
+    const since = known.since ?? clock.now();
+    if (known.since === null) commit.put(snapshotKey(spaceId, id), canonicalJson({ ...known, since }));
+    if (!isAsked && (clock.now() - since < compaction.retentionMs || !mayTry(id))) continue;
+    if (candidates.length === CHECKED_AT_ONCE) break;
+    const found = await readCandidate(deps, space, id, known);
+    if (found) candidates.push(found);
+  }
+  if (commit.writes.length > 0) await store.write(commit, { sync: false });
+  return candidates;
+}
+
+/** True when the followed snapshot holds the operation of another one, which needs no word any more then. */
+const isCoveredBy = ({ record }: FollowedSnapshot, { author, logId, seq }: KnownSnapshot): boolean =>
+  createCoverage([record])({ author: fromHex(author), logId: fromHex(logId) }, seq);
+
+/** True while another word of this device would be of use. */
+function isWanted({ access, acknowledged, self }: OpenSpace, snapshot: string): boolean {
+  const words = acknowledged.words.filter((word) => word.snapshot === snapshot);
+  const own = words.find(({ devices }) => devices.has(self));
+  if (!own) return words.every(({ devices }) => devices.size < ACKNOWLEDGEMENTS_MAX);
+  // Fewer can read than when it was said, and so fewer words are enough, if they are said now.
+  const needed = acknowledgementsNeeded(countReaders(access));
+  if (acknowledged.counted.has(snapshot) || needed === SNAPSHOT_ACKNOWLEDGEMENTS) return false;
+  return own.devices.get(self)!.every((id) => acknowledgementsNeeded(countReaders(access, id)) > needed);
+}
+
+async function readCandidate(
+  deps: CompactDeps,
+  space: OpenSpace,
+  id: string,
+  known: KnownSnapshot,
+): Promise<Candidate | undefined> {
+  const { author, logId, seq } = known;
+  const place = { author: fromHex(author), logId: fromHex(logId), seq, operationId: fromHex(id), pieces: 0 };
+  const head = await readSnapshot(deps, space, place, { withPieces: false });
+  if (head.kind !== 'whole') return undefined;
+  const pieces = pieceCount(head.record.byteCount);
+  const whole = await readSnapshot(deps, space, { ...place, pieces }, { withPieces: true });
+  return whole.kind === 'whole' ? { id, known, record: whole.record, pieces: whole.pieces } : undefined;
+}
