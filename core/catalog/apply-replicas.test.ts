@@ -210,6 +210,16 @@ test('the rows of an asset that may come back stay, and are known when it does',
   expect(await referenced()).toEqual([]);
 });
 
+test('a bound that no column can have waits, whether rows come with it or were here before', async () => {
+  const { catalog, apply } = createWorld();
+  const maxErrors = { name: '0.5', later: '1%' };
+  await apply(testReplica(1, { versions: [testVersion(1, [1])] }));
+  await apply(testReplica(1, { fields: { maxErrors } }));
+  await apply(testReplica(2, { fields: { maxErrors }, versions: [testVersion(1, [1])] }));
+  for (const number of [1, 2])
+    expect(await catalog.getAsset(replicaId(number))).toMatchObject({ maxErrors, version: 1 });
+});
+
 test('what is malformed or not of the space is refused alone', async () => {
   const { apply, names, store, ...world } = createWorld();
   await apply(testReplica(1), testReplica(2));

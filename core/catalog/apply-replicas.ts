@@ -44,6 +44,8 @@ export interface ApplyOptions extends AbortOptions {
   readonly toldUntil?: number | undefined;
   /** Adds to the commit that stores the assets. When no asset is applied or removed, nothing is stored, nor this. */
   readonly alsoWrite?: ((commit: Commit, outcomes: readonly ReplicaOutcome[]) => void) | undefined;
+  /** Hears which entries of the journal this call has stored, when it has stored any. */
+  readonly onJournal?: ((entries: { readonly first: number; readonly last: number }) => void) | undefined;
 }
 
 /** What became of one asset. */
@@ -72,7 +74,8 @@ export async function applyReplicas(
   const { store } = core;
   const { signal, storeEdge, toldUntil } = options;
   let kept: readonly KeepPlan[] = [];
-  const outcomes = await transact(core, { actor: SPACE_ACTOR, signal }, async (draft) => {
+  const { onJournal } = options;
+  const outcomes = await transact(core, { actor: SPACE_ACTOR, signal, onJournal }, async (draft) => {
     const present = await readPresence(store, states);
     const changedHere = toldUntil === undefined ? new Set() : await readChanged(store, toldUntil, options);
     const seen = new Set<AssetId>();

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseMaxError, type SchemaJson, schemaFromJson, schemaToJson, withErrorBounds } from '#core/columnar/index.ts';
+import { parseMaxError, type SchemaJson, schemaFromJson, schemaToJson } from '#core/columnar/index.ts';
 import { type AssetId, GranaryError, isSegmentHash, isUuid } from '#core/kernel/index.ts';
 import { type AssetSpace, type DataAsset, DATA_ASSET_TYPES, STORAGE_FORMATS } from './asset.ts';
 import { normaliseAssetName } from './asset-name.ts';
@@ -126,7 +126,7 @@ export function checkReplica(state: AssetReplicaState): AssetReplicaState {
   return {
     assetId,
     origin: { space: origin.space, spaceName: normaliseAssetName(origin.spaceName) },
-    fields: normaliseFields({ fields, versions }),
+    fields: normaliseFields({ fields }),
     versions,
     edges,
     removed,
@@ -135,11 +135,10 @@ export function checkReplica(state: AssetReplicaState): AssetReplicaState {
 }
 
 /** The fields as the catalog keeps them. Errors: those of {@link checkReplica}. */
-export function normaliseFields({
-  fields,
-  versions,
-}: Pick<AssetReplicaState, 'fields' | 'versions'>): AssetReplicaState['fields'] {
-  const maxErrors = checkBounds(fields.maxErrors ?? {}, versions.at(-1)?.schema);
+export function normaliseFields({ fields }: Pick<AssetReplicaState, 'fields'>): AssetReplicaState['fields'] {
+  const { maxErrors = {} } = fields;
+  // Whether a column is there and can have its bound is asked when rows come: the columns may be others tomorrow.
+  for (const bound of Object.values(maxErrors)) parseMaxError(bound);
   return {
     name: normaliseAssetName(fields.name),
     description: checkDescription(fields.description),
@@ -148,17 +147,6 @@ export function normaliseFields({
     tags: normaliseTags(fields.tags),
     ...(Object.keys(maxErrors).length > 0 ? { maxErrors } : {}),
   };
-}
-
-/** A bound of a column that is not there yet waits for it. */
-function checkBounds(bounds: Readonly<Record<string, string>>, schema: SchemaJson | undefined) {
-  for (const bound of Object.values(bounds)) parseMaxError(bound);
-  if (schema) {
-    const columns = new Set(schema.fields.map(({ name }) => name));
-    const known = Object.entries(bounds).filter(([column]) => columns.has(column));
-    withErrorBounds(schemaFromJson(schema), Object.fromEntries(known));
-  }
-  return bounds;
 }
 
 const invalid = (fault: string): GranaryError =>

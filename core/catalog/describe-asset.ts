@@ -18,9 +18,9 @@ export function normaliseTags(tags: readonly string[]): string[] {
   return normal;
 }
 
-/** Errors: `INPUT_INVALID`, `LIMIT_EXCEEDED`. */
+/** The description in normal form: an empty one is none. Errors: `INPUT_INVALID`, `LIMIT_EXCEEDED`. */
 export function checkDescription(description: string | null): string | null {
-  if (description === null) return null;
+  if (description === null || description === '') return null;
   if (!description.isWellFormed())
     throw new GranaryError('INPUT_INVALID', 'The description is not valid Unicode text.');
   if (description.length > DESCRIPTION_LENGTH_MAX) {

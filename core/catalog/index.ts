@@ -3,7 +3,7 @@ export * from './asset.ts';
 export * from './asset-name.ts';
 export { type AssetReplicaState, normaliseFields, type ReplicaVersion } from './asset-replica.ts';
 export * from './asset-version.ts';
-export type { ApplyOptions, ReplicaOutcome } from './apply-replicas.ts';
+export { type ApplyOptions, REPLICA_SEGMENTS_MAX, type ReplicaOutcome } from './apply-replicas.ts';
 export * from './catalog.ts';
 export * from './catalog-asset.ts';
 export * from './commit-segments.ts';

@@ -45,6 +45,11 @@ export interface ChangeOptions extends AbortOptions {
   readonly actor: AuditActor;
 }
 
+export interface TransactOptions extends ChangeOptions {
+  /** Hears which entries of the journal were stored, when there were any. */
+  readonly onJournal?: ((entries: { readonly first: number; readonly last: number }) => void) | undefined;
+}
+
 /** One change of the catalog in the making: everything that is added here is stored together or not at all. */
 export interface Draft {
   readonly commit: Commit;
@@ -67,7 +72,7 @@ export interface Draft {
  */
 export function transact<T>(
   core: CatalogCore,
-  { actor, signal }: ChangeOptions,
+  { actor, signal, onJournal }: TransactOptions,
   work: (draft: Draft) => Promise<T>,
 ): Promise<T> {
   const { store, log, audit, clock } = core;
@@ -97,9 +102,10 @@ export function transact<T>(
     const result = await work(draft);
     if (draft.events.length === 0) return result;
     throwIfAborted(signal);
-    appendToJournal(commit, head, time, draft.events);
+    const { sequence: last } = appendToJournal(commit, head, time, draft.events);
     const entries = draft.auditEntries.map((entry) => ({ ...entry, actor, outcome: 'allowed' as const }));
     await audit.recordIn(commit, entries, () => store.write(commit, { sync: true }));
+    onJournal?.({ first: head.sequence + 1, last });
     for (const listener of core.listeners) listener();
     return result;
   });

@@ -88,7 +88,9 @@ export function updateAsset(
     const operationId = await draft.replicate(record, 'asset-changed', changed);
     const { origin } = record;
     const renamed = origin && changed.name !== undefined ? { origin: { ...origin, name: changed.name } } : {};
-    const next = { ...record, ...changed, ...renamed, updatedAt: changeTime(record, draft.time.wall), operationId };
+    const { maxErrors = {}, ...rest } = { ...record, ...changed, ...renamed };
+    const bounds = Object.keys(maxErrors).length > 0 ? { maxErrors } : {};
+    const next = { ...rest, ...bounds, updatedAt: changeTime(record, draft.time.wall), operationId };
     draft.commit.put(assetKey(assetId), canonicalJson(next));
     draft.events.push({ kind: 'asset-changed', asset: next });
     const detail = { change: Object.keys(changed).join(' ') };

@@ -1,3 +1,4 @@
+import type { ControlOperation } from './control-operation.ts';
 import type { Level } from './level.ts';
 
 /** A device that was granted a level, also when it was removed later. */
@@ -29,8 +30,10 @@ export interface KeyEpoch {
   readonly depth: number;
   /** Devices, in hexadecimal, that the key was sealed to, by the rotation and by shares. */
   readonly recipients: ReadonlySet<string>;
-  /** All who can have the key: its recipients, and those of later keys that hand it on. */
+  /** All who can have the key: its author, its recipients, and those of later keys that hand it on. */
   readonly holders: ReadonlySet<string>;
+  /** Holders who have shown since that they do not have it: it was sealed wrongly to them, by its author. */
+  readonly lacking: ReadonlySet<string>;
   /** The key before and how it is sealed under this one; `sealed` is undefined when it is withheld. */
   readonly previous: { readonly keyId: Uint8Array; readonly sealed: Uint8Array | undefined } | undefined;
   /** The key sealed to this device, as often as somebody did; the check tells which is right. */
@@ -52,17 +55,28 @@ export interface AccessState {
   readonly members: ReadonlyMap<string, Member>;
   /**
    * Devices that somebody let in who had the right to, whether that counts now or not; the members are among them. What
-   * they sign belongs to the space, and nothing of any other device does. More operations never make it less.
+   * they sign belongs to the space, and nothing of any other device does. More operations never make it less. The numbers
+   * from 0 are an order in which they could have come in: what let one in builds on operations of those before it.
    */
-  readonly admitted: ReadonlySet<string>;
+  readonly admitted: ReadonlyMap<string, number>;
   levelNow(device: Uint8Array): Level | null;
   /**
    * What the device may do as an author who had seen these control operations and what lies before them; undefined when one
    * is not here yet. It says nothing of revocations that came later: ask `isVoid` as well.
    */
   levelAt(device: Uint8Array, heads: readonly Uint8Array[]): Level | null | undefined;
-  /** True for an operation behind the frontier of a revocation, and for every one of a device without a valid grant. */
-  isVoid(author: Uint8Array, logId: Uint8Array, seq: number): boolean;
+  /**
+   * True for an operation behind the frontier of a revocation, for another than the one that a frontier names at its own
+   * place, and for every one of a device without a valid grant. Without an id, the place alone is asked about.
+   */
+  isVoid(author: Uint8Array, logId: Uint8Array, seq: number, operationId?: Uint8Array): boolean;
+  /** The removal of a device that counts, the first of several; undefined for one that was not removed. */
+  removalOf(device: Uint8Array): ControlOperation | undefined;
+  /**
+   * What a device may still be told that was let in and has no level now: the operations that ended it, and all that their
+   * authors had seen, each after what it builds on. Empty for any other device.
+   */
+  farewellTo(device: Uint8Array): readonly ControlOperation[];
   /** Ids of control operations of members that nobody builds on yet: the dependencies of the next one. Rising. */
   readonly heads: readonly Uint8Array[];
   /** The latest first. */

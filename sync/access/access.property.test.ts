@@ -16,6 +16,8 @@ interface Step {
   readonly level: number;
   /** How many of the device's operations a removal leaves. */
   readonly kept: number;
+  /** The removal names another operation in the place of the last one that it leaves. */
+  readonly isMistaken: boolean;
   readonly seen: readonly number[];
 }
 
@@ -26,6 +28,7 @@ const step = (kinds: readonly Step['kind'][]): fc.Arbitrary<Step> =>
     kind: fc.constantFrom(...kinds),
     level: fc.constantFrom(0, 1, 2, 3, 3, 3),
     kept: fc.nat(6),
+    isMistaken: fc.constantFrom(true, false, false, false),
     seen: fc.array(fc.nat(30), { maxLength: 3 }),
   });
 
@@ -45,15 +48,17 @@ function build(taken: readonly Step[]): SpaceBuilder {
 
 function take(
   space: SpaceBuilder,
-  { author: from, device: to, kind, level, kept, seen: places }: Step,
+  { author: from, device: to, kind, level, kept, isMistaken, seen: places }: Step,
 ): ControlOperation {
   const { operations } = space;
   const [author, device] = [DEVICES[from]!, DEVICES[to]!];
   const seen = [...new Set(places.map((place) => operations[place % operations.length]!))];
   if (kind === 'grant') return space.grant(author, device, LEVELS[level]!, seen);
   const own = operations.filter((operation) => toHex(operation.author) === hexOf(device));
-  if (kind === 'revoke')
-    return space.revoke(author, device, own[kept - 1] ?? (kept > 0 ? own.at(-1) : undefined), seen);
+  if (kind === 'revoke') {
+    const last = own[kept - 1] ?? (kept > 0 ? own.at(-1) : undefined);
+    return space.revoke(author, device, last && isMistaken ? { ...last, id: new Uint8Array(32) } : last, seen);
+  }
   return space.recover(author, [device], seen.length > 0 ? seen : operations.slice(0, 1));
 }
 
@@ -81,7 +86,7 @@ test('what operations amount to is what the rules say, to the letter', () => {
       amounts.removals += effective.size;
       amounts.voids += [...state.refused.values()].filter((reason) => reason === 'void').length;
       amounts.circles += operations.filter(({ id, author, logId, seq }) => {
-        return effective.has(toHex(id)) && state.isVoid(author, logId, seq);
+        return effective.has(toHex(id)) && state.isVoid(author, logId, seq, id);
       }).length;
     }),
     { numRuns: 1000 },

@@ -4,8 +4,10 @@
  * from it again ("void"), with all that rested on what they take.
  * The rules are those of `docs/formats/space-v1.md`, sections 3 to 5.
  */
+import { equalBytes } from '#core/kernel/index.ts';
 import { addBit, addBits, type Bits, bitsFor, hasBit, type Node, pushTo } from './causal-order.ts';
 import { includesLevel, leastLevel, type Level } from './level.ts';
+import type { FrontierEntry } from './revoke-record.ts';
 import { stronglyConnected } from './strongly-connected.ts';
 
 /** A level that an authorised operation gives to a device. */
@@ -22,7 +24,7 @@ export interface Grant {
 export type Effect =
   | { readonly kind: 'founding'; readonly grant: Grant }
   | { readonly kind: 'grant'; readonly grant: Grant }
-  | { readonly kind: 'revocation'; readonly device: string; readonly frontier: ReadonlyMap<string, number> }
+  | { readonly kind: 'revocation'; readonly device: string; readonly frontier: Frontier }
   | {
       readonly kind: 'recovery';
       /** The same for all operations that carry this statement. */
@@ -32,6 +34,9 @@ export type Effect =
     }
   /** A rotation or a share of a key. */
   | { readonly kind: 'key' };
+
+/** The last operation that stays, by log. */
+export type Frontier = ReadonlyMap<string, FrontierEntry>;
 
 /** What its author needs, unless the operation carries its authority itself. */
 export const NEEDED_LEVEL: Readonly<Record<Effect['kind'], Level | undefined>> = {
@@ -46,8 +51,7 @@ export const NEEDED_LEVEL: Readonly<Record<Effect['kind'], Level | undefined>> =
 export interface Revocation {
   readonly node: Node;
   readonly device: string;
-  /** The last seq that stays, by log. */
-  readonly frontier: ReadonlyMap<string, number>;
+  readonly frontier: Frontier;
   /** The revocations that could lose their effect by this one. */
   readonly reaches: Set<Revocation>;
 }
@@ -72,9 +76,19 @@ export interface Moment {
 /** Sets of answers that are kept: operations that follow each other mostly see the same removals. */
 const VALIDITIES_KEPT = 16;
 
+/**
+ * True for what a frontier does not keep: operations behind it, and another than the one that it names at its own place,
+ * which nobody had seen who signed it. Where the id is not known, the place alone counts.
+ */
+export function isBehind(frontier: Frontier, logId: string, seq: number, operationId?: Uint8Array): boolean {
+  const last = frontier.get(logId);
+  if (!last || seq > last.seq) return true;
+  return seq === last.seq && operationId !== undefined && !equalBytes(operationId, last.operationId);
+}
+
 /** True when the revocation, being effective, makes this operation void. */
 const isOutside = ({ device, frontier }: Revocation, { author, logId, operation }: Node): boolean =>
-  device === author && operation.seq > (frontier.get(logId) ?? -1);
+  device === author && isBehind(frontier, logId, operation.seq, operation.id);
 
 export class Authority {
   readonly #kinds = new Map<Node, Effect['kind']>();
@@ -94,6 +108,12 @@ export class Authority {
   /** Every device that an authorised operation gives a level to. */
   devices(): Iterable<string> {
     return this.#grants.keys();
+  }
+
+  /** The first authorised operation that lets in a device that was let in, valid or not: least depth, then least id. */
+  firstGrantNode(device: string): Node {
+    const nodes = this.#grantsOf(device).map(({ node }) => node);
+    return nodes.reduce((first, node) => (compareNodes(node, first) < 0 ? node : first));
   }
 
   /** Adds an operation that is authorised at its past. */
@@ -133,6 +153,22 @@ export class Authority {
   /** The effective revocations of a device. */
   revocationsOf(device: string, moment: Moment): Revocation[] {
     return this.#revocationsOf(device).filter((revocation) => this.isEffective(revocation, moment));
+  }
+
+  /** What left a device without a level: its removals, and whatever made the grants void that it had. */
+  endsOf(device: string, moment: Moment): Set<Node> {
+    const ends = new Set(this.revocationsOf(device, moment).map(({ node }) => node));
+    for (const grant of this.#grantsOf(device)) {
+      for (const support of this.#supportOf(grant.node)) {
+        for (const removal of this.revocationsOf(support.author, moment)) {
+          if (isOutside(removal, support)) ends.add(removal.node);
+        }
+        if (this.#isLeftBehind(support, moment.members)) {
+          for (const carrier of this.#carriersIn(moment.members)) ends.add(carrier);
+        }
+      }
+    }
+    return ends;
   }
 
   /** The revocation that an authorised operation is. */
@@ -223,7 +259,7 @@ export class Authority {
     for (const revocation of this.#revocationIn.values()) this.#involved.add(revocation);
   }
 
-  #addRevocation(node: Node, device: string, frontier: ReadonlyMap<string, number>): void {
+  #addRevocation(node: Node, device: string, frontier: Frontier): void {
     const revocation: Revocation = { node, device, frontier, reaches: new Set() };
     this.#revocationIn.set(node, revocation);
     pushTo(this.#revocations, device, revocation);

@@ -44,8 +44,6 @@ export interface CausalOrder {
   readonly byId: ReadonlyMap<string, Node>;
   /** Operations of devices that were not let in, or with something in their past that is not here, by id. */
   readonly waiting: ReadonlySet<string>;
-  /** Devices that were let in. */
-  readonly admitted: ReadonlySet<string>;
 }
 
 interface Entry {
@@ -104,7 +102,7 @@ export function orderCausally(
     }
     for (const later of after.get(id) ?? []) if (--entries.get(later)!.missing === 0) ready.push(later);
   }
-  return { nodes, byId, waiting: new Set([...entries.keys()].filter((id) => !byId.has(id))), admitted };
+  return { nodes, byId, waiting: new Set([...entries.keys()].filter((id) => !byId.has(id))) };
 }
 
 /** Adds to the list of a key, which may be new. */

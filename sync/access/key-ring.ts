@@ -17,6 +17,15 @@ interface Epoch {
   readonly handouts: Handout[];
 }
 
+/**
+ * Keys before a rotation of which it is looked at whether its author had them: a writer could sign any number of rotations,
+ * and in honest spaces few are made at the same time.
+ */
+const PASSED_OVER_MAX = 64;
+
+const hasIndeed = ({ holders, lacking }: KeyEpoch, device: string): boolean =>
+  holders.has(device) && !lacking.has(device);
+
 const handoutOf = (node: Node, recipients: readonly KeyRecipient[]): Handout => ({
   node,
   sealed: new Map(recipients.map(({ device, sealed }) => [toHex(device), sealed])),
@@ -50,11 +59,16 @@ export class KeyRing {
     const epochs = [...this.#epochs.values()].toSorted(({ node: left }, { node: right }) => compareNodes(right, left));
     // What hands a key on comes later, so it is known already.
     const listed = new Map<Epoch, KeyEpoch>();
-    for (const epoch of epochs) {
+    const passers = new Map<Epoch, Node[]>();
+    for (const [at, epoch] of epochs.entries()) {
+      for (const passed of this.#passedOver(epoch, epochs.slice(at + 1, at + 1 + PASSED_OVER_MAX))) {
+        pushTo(passers, passed, epoch.node);
+      }
       const { node, record, handouts } = epoch;
       const ordered = handouts.toSorted(({ node: left }, { node: right }) => compareNodes(left, right));
       const recipients = new Set(handouts.flatMap(({ sealed }) => [...sealed.keys()]));
       const successors = this.#successorsOf(epoch).map((next) => listed.get(next)!);
+      const lacking = (passers.get(epoch) ?? []).filter((rotation) => !this.#isGivenAfter(epoch, rotation, listed));
       listed.set(epoch, {
         keyId: node.operation.id,
         author: node.operation.author,
@@ -62,7 +76,11 @@ export class KeyRing {
         isEffective: isEffective(node),
         depth: node.depth,
         recipients,
-        holders: successors.reduce((holders, next) => holders.union(next.holders), recipients),
+        holders: successors.reduce(
+          (holders, next) => holders.union(next.holders),
+          recipients.union(new Set([node.author])),
+        ),
+        lacking: new Set(lacking.map(({ author }) => author)),
         previous: record.previous,
         sealedFor: (device) => ordered.flatMap(({ sealed }) => sealed.get(toHex(device)) ?? []),
         handedBy: (device) =>
@@ -85,6 +103,30 @@ export class KeyRing {
       for (const next of this.#successorsOf(epoch)) reached.add(next);
     }
     return false;
+  }
+
+  /**
+   * Keys that the author of a rotation had been given and did not hand on, though they came later than the one it hands on,
+   * if any: they did not open for it. `before` are those before the rotation, the latest first.
+   */
+  #passedOver({ node, record }: Epoch, before: readonly Epoch[]): Epoch[] {
+    const previous = record.previous && toHex(record.previous.keyId);
+    const last = before.findIndex((other) => other.node.id === previous);
+    return before.slice(0, last === -1 ? undefined : last).filter((other) => {
+      const isSeen = other.node.author !== node.author && hasBit(node.past, other.node.index);
+      return isSeen && this.#hasKey(node.author, other.node.id, node.past);
+    });
+  }
+
+  /** Whether somebody else than the author of a key gave it to the author of a rotation after that. */
+  #isGivenAfter(epoch: Epoch, { author, index }: Node, listed: ReadonlyMap<Epoch, KeyEpoch>): boolean {
+    const isAfter = ({ past }: Node) => hasBit(past, index);
+    const isShared = epoch.handouts.some(({ node, sealed }) => {
+      return node.author !== epoch.node.author && isAfter(node) && sealed.has(author);
+    });
+    return (
+      isShared || this.#successorsOf(epoch).some((next) => isAfter(next.node) && hasIndeed(listed.get(next)!, author))
+    );
   }
 
   #successorsOf = ({ node }: Epoch): readonly Epoch[] => this.#successors.get(node.id) ?? [];

@@ -15,8 +15,13 @@ beforeEach(() => {
 });
 
 const writing = () => writingKey(space.resolve())?.keyId;
-const plan = (device: Device) => {
-  const plan = planKeys(space.resolve(), device.id);
+/** The keys that were sealed to a device, but for those that were so wrongly. */
+const openedBy = (device: Device, wrong: readonly ControlOperation[] = []) => {
+  const given = space.resolve().keys.filter(({ holders }) => holders.has(hexOf(device)));
+  return new Set(given.map(({ keyId }) => toHex(keyId))).difference(new Set(wrong.map(hexOf)));
+};
+const plan = (device: Device, wrong: readonly ControlOperation[] = []) => {
+  const plan = planKeys(space.resolve(), device.id, openedBy(device, wrong));
   if (!plan) return undefined;
   const names = plan.readers.map(({ name }) => name);
   return plan.kind === 'share'
@@ -118,6 +123,41 @@ test('keys come only from writers, and only from those who have them', () => {
   expect(writing()).toEqual(own.id);
 });
 
+test('who was given a key that does not open makes a new one, once, and is given the other by those who have it', () => {
+  const granted = space.grant(ada, cem, 'write');
+  space.share(ada, first, [cem]);
+  const wrong = space.rekey(cem, [ada, ben, cem], { epoch: first }, [space.operations.at(-1)!, granted]);
+  expect(writing()).toEqual(wrong.id);
+  expect(plan(ben)).toBeUndefined();
+  expect(plan(ada, [wrong])).toEqual({ kind: 'rekey', key: first.id, names: ['ada', 'ben', 'cem'], rank: 0 });
+  const right = space.rekey(ada, [ada, ben, cem], { epoch: first }, [wrong]);
+  expect(writing()).toEqual(right.id);
+  expect(plan(ada, [wrong])).toBeUndefined();
+  // Ben could open it, and may have written under it. Whoever sealed it wrongly is not asked again, nor believed.
+  expect(plan(ben)).toEqual({ kind: 'share', key: wrong.id, names: ['ada'], rank: 0 });
+  expect(plan(cem)).toBeUndefined();
+  space.share(cem, wrong, [ada], [right]);
+  expect(plan(ben)).toEqual({ kind: 'share', key: wrong.id, names: ['ada'], rank: 0 });
+  space.share(ben, wrong, [ada], [right]);
+  expect([ada, ben, cem].map((device) => plan(device))).toEqual([undefined, undefined, undefined]);
+});
+
+test('who hands on a later key has had it as well', () => {
+  const other = space.rekey(ben, [ada, ben], { epoch: first }, [first]);
+  const third = space.rekey(ada, [ada, ben], { epoch: other }, [other]);
+  const last = space.rekey(ben, [ada, ben], { epoch: third }, [third]);
+  expect(space.resolve().keys.map(({ lacking }) => lacking.size)).toEqual([0, 0, 0, 0]);
+  expect(writing()).toEqual(last.id);
+});
+
+test('a rotation is not written under whose author is no reader any more, though it kept the key from itself', () => {
+  const secret = space.rekey(ben, [ada], { epoch: first }, [first]);
+  expect(writing()).toEqual(secret.id);
+  space.revoke(ada, ben, secret, [secret]);
+  expect(space.resolve().keys[0]).toMatchObject({ keyId: secret.id, isEffective: true });
+  expect(writing()).toBeUndefined();
+});
+
 test('a void rotation is not written under, and what was can be read', () => {
   const seen = space.operations.slice(-1);
   space.revoke(ada, ben, undefined);
@@ -140,7 +180,7 @@ test('who was handed a key by somebody who is gone hands it on all the same', ()
   const handed = space.share(ben, first, [cem], [granted]);
   const removal = space.revoke(ada, ben, undefined);
   expect(space.resolve().refused.get(hexOf(handed))).toBe('void');
-  const { seen, kind } = planKeys(space.resolve(), cem.id)!;
+  const { seen, kind } = planKeys(space.resolve(), cem.id, openedBy(cem))!;
   expect([kind, seen]).toEqual(['rekey', [handed.id]]);
   expect(space.resolve().heads).toEqual([removal.id]);
   const blind = space.rekey(cem, [ada, cem], { epoch: first }, [removal]);

@@ -1,5 +1,5 @@
 /** Which key of a space to write under, and what has to be signed so that all readers and nobody else have it. */
-import { toHex } from '#core/kernel/index.ts';
+import { equalBytes, toHex } from '#core/kernel/index.ts';
 import type { AccessState, KeyEpoch, Member } from './access-state.ts';
 import { includesLevel } from './level.ts';
 
@@ -41,35 +41,47 @@ export function writingKey(state: AccessState): KeyEpoch | undefined {
   return state.keys.find(({ isEffective, holders }) => isEffective && holders.isSubsetOf(readers));
 }
 
-/** The readers that cannot have a key. */
-export const readersWithout = (state: AccessState, { holders }: KeyEpoch): Member[] =>
-  readersOf(state).filter(({ device }) => !holders.has(toHex(device)));
+/** The readers that cannot have a key, or have shown that they do not. */
+export const readersWithout = (state: AccessState, { holders, lacking }: KeyEpoch): Member[] =>
+  readersOf(state).filter(({ device }) => !holders.has(toHex(device)) || lacking.has(toHex(device)));
 
 /**
  * What is to be signed next by a device that may; undefined when nothing is, when the device may not, or has not the key.
- * Readers get the key that is written under, and with it those before; and each rotation made at the same time as a later
+ * `opened` are the ids of the keys that the device could open: one that was sealed to it and does not open is nothing to
+ * write under, and the new one is later, so that all take it. Readers get the key that is written under, and with it those before; and each rotation made at the same time as a later
  * one, or void by now, since nothing hands that on. What came before a withheld key is not shared.
  */
-export function planKeys(state: AccessState, self: Uint8Array): KeyPlan | undefined {
+export function planKeys(
+  state: AccessState,
+  self: Uint8Array,
+  opened: Pick<ReadonlySet<string>, 'has'>,
+): KeyPlan | undefined {
   const device = toHex(self);
   const writers = readersOf(state).filter(({ level }) => includesLevel(level, 'write'));
   const isWriter = writers.some((member) => toHex(member.device) === device);
   if (!isWriter) return undefined;
   const seenOf = (epoch: KeyEpoch | undefined) => [epoch?.handedBy(self) ?? []].flat();
   const rankAmong = (able: readonly Member[]) => able.findIndex((member) => toHex(member.device) === device);
+  const isOpened = ({ keyId }: KeyEpoch) => opened.has(toHex(keyId));
   const writing = writingKey(state);
-  if (!writing) {
-    const previous = state.keys.find(({ isEffective, holders }) => isEffective && holders.has(device));
+  if (!writing || (writing.holders.has(device) && !isOpened(writing))) {
+    const previous = state.keys.find((epoch) => epoch.isEffective && isOpened(epoch));
     return { kind: 'rekey', readers: readersOf(state), previous, rank: rankAmong(writers), seen: seenOf(previous) };
   }
   for (const epoch of [writing, ...sharedEpochs(state)]) {
-    const readers = readersWithout(state, epoch);
-    const able = writers.filter((member) => epoch.holders.has(toHex(member.device)));
+    const without = readersWithout(state, epoch);
+    const readersFor = (member: Member) => without.filter((reader) => isToShare(epoch, member, reader));
+    const able = writers.filter((member) => !without.includes(member) && readersFor(member).length > 0);
     const rank = rankAmong(able);
-    if (readers.length > 0 && rank >= 0) return { kind: 'share', epoch, readers, rank, seen: seenOf(epoch) };
+    const readers = rank >= 0 && isOpened(epoch) ? readersFor(able[rank]!) : [];
+    if (readers.length > 0) return { kind: 'share', epoch, readers, rank, seen: seenOf(epoch) };
   }
   return undefined;
 }
+
+/** Who sealed a key wrongly to a reader does not do so again. */
+const isToShare = ({ author, holders }: KeyEpoch, { device }: Member, reader: Member): boolean =>
+  !equalBytes(author, device) || !holders.has(toHex(reader.device));
 
 /**
  * The keys that nothing hands on, the latest first, up to one that withholds what came before it. Last come those whose

@@ -53,14 +53,14 @@ describe('grants', () => {
 
   test('what a device says belongs to the space once it was let in, for good', () => {
     const early = space.grant(ben, eve, 'manage', [founding]);
-    expect(space.resolve().admitted).toEqual(new Set([hexOf(ada)]));
+    expect([...space.resolve().admitted.keys()]).toEqual([hexOf(ada)]);
     expect(space.resolve().waiting).toEqual(new Set([hexOf(early)]));
     const given = space.grant(ada, ben, 'manage');
     const late = space.grant(ben, cem, 'read', [given]);
     space.revoke(ada, ben, early, [late]);
     const { admitted, members } = space.resolve();
     expect([...members.keys()]).toEqual([hexOf(ada), hexOf(ben)]);
-    expect(admitted).toEqual(new Set([ada, ben, cem].map(hexOf)));
+    expect(admitted).toEqual(new Map([ada, ben, cem].map((device, place) => [hexOf(device), place])));
     expect(refusalOf(early)).toBe('unauthorised');
     // What builds on the word of a stranger waits, whether that is here or not.
     const strange = space.say(dora, 'granary.log.v1', new Uint8Array());
@@ -108,6 +108,20 @@ describe('revocations', () => {
     expect(state.isVoid(eve.id, eve.logId, 0)).toBe(true);
     expect(state.isVoid(ada.id, ada.logId, 100)).toBe(false);
     expect(state.heads.map(toHex)).not.toContain(hexOf(late));
+  });
+
+  test('another operation in the place that the frontier names does not stay', () => {
+    const given = space.grant(ada, ben, 'manage');
+    const kept = space.grant(ben, cem, 'read', [given]);
+    const other = space.grant(ben, dora, 'read');
+    space.revoke(ada, ben, { ...other, id: new Uint8Array(32) }, [other]);
+    expect(levels()).toMatchObject({ ben: null, cem: 'read', dora: null });
+    expect([kept, other].map(refusalOf)).toEqual([undefined, 'void']);
+    const { isVoid, heads } = space.resolve();
+    expect(isVoid(ben.id, ben.logId, other.seq, other.id)).toBe(true);
+    expect(isVoid(ben.id, ben.logId, other.seq, new Uint8Array(32))).toBe(false);
+    expect(isVoid(ben.id, ben.logId, other.seq)).toBe(false);
+    expect(heads.map(toHex)).not.toContain(hexOf(other));
   });
 
   test('what rested on a void grant goes with it', () => {
@@ -163,6 +177,39 @@ describe('revocations', () => {
     space.revoke(eve, ada, founding, [puppet]);
     expect(refusalOf(removal)).toBeUndefined();
     expect(levels()).toMatchObject({ ada: null, ben: null, eve: null });
+  });
+});
+
+describe('farewells', () => {
+  test('tell a removed device of its removal, and of nothing that was signed later or beside it', () => {
+    const given = space.grant(ada, ben, 'manage');
+    const seen = space.grant(ben, cem, 'write', [given]);
+    const own = space.say(cem, 'granary.log.v1', new Uint8Array(), [seen]);
+    const beside = space.grant(ada, dora, 'read');
+    const removal = space.revoke(ben, cem, own, [own]);
+    const later = space.grant(ben, eve, 'read', [removal, beside]);
+    const state = space.resolve();
+    expect(state.farewellTo(cem.id)).toEqual([founding, given, seen, own, removal]);
+    expect(state.removalOf(cem.id)).toEqual(removal);
+    const told = space.resolve([founding, given, seen, own, removal]);
+    expect(told.members.get(hexOf(cem))?.level).toBeNull();
+    for (const device of [ada, ben, dora, eve]) expect(state.farewellTo(device.id)).toEqual([]);
+    expect(state.farewellTo(deviceOf('nobody').id)).toEqual([]);
+    expect(state.heads).toEqual([later.id]);
+  });
+
+  test('tell a device whose grant became void what made it so', () => {
+    const given = space.grant(ada, ben, 'manage');
+    const late = space.grant(ben, cem, 'manage', [given]);
+    const rested = space.grant(cem, dora, 'write', [late]);
+    const removal = space.revoke(ada, ben, undefined);
+    const state = space.resolve();
+    for (const device of [cem, dora]) {
+      expect(state.farewellTo(device.id)).toEqual([founding, given, removal]);
+      expect(state.removalOf(device.id)).toBeUndefined();
+    }
+    const told = space.resolve([founding, given, late, rested, removal]);
+    expect(told.levelNow(dora.id)).toBeNull();
   });
 });
 

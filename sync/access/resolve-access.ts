@@ -2,7 +2,7 @@
 import { fromHex, toHex } from '#core/kernel/index.ts';
 import type { Blake3, Ed25519 } from '#sync/log/index.ts';
 import type { AccessRefusal, AccessState, Member } from './access-state.ts';
-import { type Effect, Authority, compareNodes, type Grant, type Moment, NEEDED_LEVEL } from './authority.ts';
+import { type Effect, Authority, compareNodes, type Grant, isBehind, type Moment, NEEDED_LEVEL } from './authority.ts';
 import {
   addBit,
   addBits,
@@ -57,11 +57,13 @@ export function resolveAccess(
   const frontiers = [...members.keys()].flatMap((device) => authority.revocationsOf(device, now));
   return {
     ...state,
-    admitted: order.admitted,
+    admitted: listAdmitted(authority),
     waiting: order.waiting,
     levelNow: (device) => members.get(toHex(device))?.level ?? null,
     levelAt: levelsAt(authority, order),
-    isVoid: (author, logId, seq) => isVoid(toHex(author), toHex(logId), seq),
+    isVoid: (author, logId, seq, operationId) => isVoid(toHex(author), toHex(logId), seq, operationId),
+    removalOf: (device) => removalOf(authority, toHex(device), now),
+    farewellTo: (device) => (members.get(toHex(device))?.level ? [] : farewellTo(order, authority, toHex(device), now)),
     hash: hashAccess(deps.blake3, state, frontiers),
   };
 }
@@ -132,7 +134,7 @@ function effectOf(
     }
     case 'revoke': {
       const { device, frontier } = statement.record;
-      const last = frontier.map(({ logId, seq }) => [toHex(logId), seq] as const);
+      const last = frontier.map((entry) => [toHex(entry.logId), entry] as const);
       return { kind: 'revocation', device: toHex(device), frontier: new Map(last) };
     }
     case 'rekey':
@@ -173,6 +175,14 @@ function isWithoutEffect(authority: Authority, node: Node, now: Moment): boolean
   );
 }
 
+function listAdmitted(authority: Authority): Map<string, number> {
+  const firsts = [...authority.devices()].map((device) => ({ device, node: authority.firstGrantNode(device) }));
+  const isBefore = (left: (typeof firsts)[0], right: (typeof firsts)[0]) =>
+    left.node === right.node ? left.device < right.device : compareNodes(left.node, right.node) < 0;
+  const inOrder = firsts.toSorted((left, right) => (isBefore(left, right) ? -1 : 1));
+  return new Map(inOrder.map(({ device }, place) => [device, place]));
+}
+
 function listMembers(authority: Authority, now: Moment): Map<string, Member> {
   const found = [...authority.devices()].flatMap((device) => {
     const standing = authority.standingGrant(device, now);
@@ -194,12 +204,22 @@ function listMembers(authority: Authority, now: Moment): Map<string, Member> {
   );
 }
 
-type IsVoid = (author: string, logId: string, seq: number) => boolean;
+type IsVoid = (author: string, logId: string, seq: number, operationId?: Uint8Array) => boolean;
 
 function voidPredicate(authority: Authority, members: ReadonlyMap<string, Member>, now: Moment): IsVoid {
   const revocations = new Map([...members.keys()].map((device) => [device, authority.revocationsOf(device, now)]));
-  return (author, logId, seq) =>
-    revocations.get(author)?.some(({ frontier }) => seq > (frontier.get(logId) ?? -1)) ?? true;
+  return (author, logId, seq, operationId) =>
+    revocations.get(author)?.some(({ frontier }) => isBehind(frontier, logId, seq, operationId)) ?? true;
+}
+
+function removalOf(authority: Authority, device: string, now: Moment): ControlOperation | undefined {
+  const removals = authority.revocationsOf(device, now).map(({ node }) => node);
+  return removals.toSorted(compareNodes)[0]?.operation;
+}
+
+function farewellTo({ nodes }: CausalOrder, authority: Authority, device: string, now: Moment): ControlOperation[] {
+  const told = membersUpTo([...authority.endsOf(device, now)], nodes.length);
+  return nodes.filter(({ index }) => hasBit(told, index)).map(({ operation }) => operation);
 }
 
 /** Strangers cannot add heads: there is a limit to how many an operation can name. */
@@ -207,7 +227,7 @@ function listHeads({ nodes }: CausalOrder, authority: Authority, isVoid: IsVoid,
   const counts = nodes.filter((node) => {
     const revocation = authority.revocationIn(node);
     if (authority.isRoot(node) || (revocation && authority.isEffective(revocation, now))) return true;
-    return !isVoid(node.author, node.logId, node.operation.seq);
+    return !isVoid(node.author, node.logId, node.operation.seq, node.operation.id);
   });
   const builtOn = new Set(counts.flatMap(({ before }) => before));
   const heads = counts.filter((node) => !builtOn.has(node)).map(({ id }) => id);

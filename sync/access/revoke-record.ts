@@ -1,6 +1,7 @@
 /**
  * The removal of a device: the CBOR array `[device, [[log id, seq, operation id]…]]`. The list is the frontier: what the
- * device signed up to there stays, everything later is void, and so is every log that is not listed.
+ * device signed up to there stays, everything later is void, and so is every log that is not listed, and another operation
+ * in the place of the one that is named.
  */
 import { type CborCursor, encodeArray, encodeByteString, encodeUnsigned, readUnsigned } from '#sync/log/index.ts';
 import { decodable, readId, readRecord, readRising, readTuple, rising } from './record-fields.ts';
@@ -16,7 +17,7 @@ const SEQ_LARGEST = 0xffff_ffffn;
 export interface FrontierEntry {
   readonly logId: Uint8Array;
   readonly seq: number;
-  /** Lets a node that holds another operation at this place see that the log was forked. */
+  /** Another operation in this place is not what the author of the revocation had seen, and does not stay. */
   readonly operationId: Uint8Array;
 }
 

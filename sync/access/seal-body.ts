@@ -12,8 +12,8 @@ import {
   OPERATION_BODY_BYTES_MAX,
   operationInvalid,
   readByteString,
-  readBytesUpTo,
   readUnsigned,
+  viewBytesUpTo,
 } from '#sync/log/index.ts';
 import type { OneTimeCipher } from './ports.ts';
 import { ID_BYTES, readRecord } from './record-fields.ts';
@@ -46,7 +46,7 @@ export interface BodyPlace {
 export interface SealedBody {
   readonly keyId: Uint8Array;
   readonly salt: Uint8Array;
-  /** Ciphertext and tag. */
+  /** Ciphertext and tag, a view of the body. */
   readonly sealed: Uint8Array;
 }
 
@@ -102,7 +102,7 @@ export function readSealedBody(body: Uint8Array): SealedBody {
     return {
       keyId: readByteString(cursor, ID_BYTES),
       salt: readByteString(cursor, SALT_BYTES),
-      sealed: readBytesUpTo(cursor, OPERATION_BODY_BYTES_MAX),
+      sealed: viewBytesUpTo(cursor, OPERATION_BODY_BYTES_MAX),
     };
   });
 }

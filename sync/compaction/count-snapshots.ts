@@ -26,7 +26,8 @@ export function countSnapshots(
   for (const { id, author, logId, seq, schema, content } of operations) {
     if (schema !== ACKNOWLEDGE_SCHEMA) continue;
     const record = orInvalid(() => decodeAcknowledgeRecord(content));
-    if (!record || access.isVoid(author, logId, seq) || !includesLevel(access.levelAt(author, [id]), 'read')) continue;
+    if (!record || access.isVoid(author, logId, seq, id)) continue;
+    if (!includesLevel(access.levelAt(author, [id]), 'read')) continue;
     const key = `${toHex(record.snapshotId)}/${toHex(record.stateHash)}`;
     devices.set(key, (devices.get(key) ?? new Set()).add(toHex(author)));
   }

@@ -8,9 +8,10 @@ import {
   foldAsset,
   hashProjection,
   projectAsset,
+  WAITING_LOGS_MAX,
   WAITING_OPERATIONS_MAX,
 } from './index.ts';
-import { createAuthor, deps } from './testing/authors.ts';
+import { createAuthor, deps, record } from './testing/authors.ts';
 
 describe('operations about an asset', () => {
   test('fold into its fields, in any order', () => {
@@ -68,6 +69,26 @@ describe('operations that wait', () => {
   near.receive([first]);
   const log = Array.from({ length: count }, (_, i) => near.edit({ custom: { i } })!);
   const other = far.edit({ description: 'Rain by hour.' })!;
+
+  test('have room for so many of each device, in however many logs, and none is forgotten', () => {
+    const logs = Array.from({ length: WAITING_LOGS_MAX + 2 }, (_, i) => {
+      const writer = createAuthor(`writer ${i}`);
+      writer.receive([first]);
+      return Array.from({ length: 200 }, (__, k) => ({
+        ...writer.write('granary.unknown.v9', record(Uint8Array.of(k))),
+        author: 'f'.repeat(64),
+      }));
+    });
+    const early = foldAsset(deps, undefined, logs.flat());
+    const waiting = projectAsset(deps, early.state).waiting.length;
+    expect(waiting).toBeLessThanOrEqual(WAITING_OPERATIONS_MAX + WAITING_LOGS_MAX);
+    expect(waiting + early.refused.length).toBe(logs.flat().length);
+    expect(logs.filter(([own]) => early.state.waiting.has(own!.id))).toHaveLength(WAITING_LOGS_MAX);
+    const stored = decodeAssetReplica(deps, encodeAssetReplica(deps, early.state));
+    expect(foldAsset(deps, stored, [first]).mustRebuild).toBe(true);
+    const whole = foldAsset(deps, undefined, [...logs.flat(), first]);
+    expect([whole.refused, whole.mustRebuild]).toEqual([[], false]);
+  });
 
   test('have room for so many of each log, and all of them count once what they wait for is here', () => {
     const early = foldAsset(deps, undefined, log);

@@ -2,7 +2,7 @@ import type { Blake3 } from '#sync/log/index.ts';
 import { checkYjsUpdate } from './check-update.ts';
 import { clientIdOf } from './client-id.ts';
 import { foldRecord, type RecordRefusal } from './fold-record.ts';
-import { WAITING_BYTES_MAX, WAITING_OPERATIONS_MAX } from './limits.ts';
+import { WAITING_BYTES_MAX, WAITING_LOGS_MAX, WAITING_OPERATIONS_MAX } from './limits.ts';
 import type { DocumentDeps, HasSeen } from './ports.ts';
 import {
   type AssetLog,
@@ -71,8 +71,8 @@ const logName = ({ author, logId }: { author: string; logId: string }): string =
 
 class Fold {
   readonly refused: RefusedOperation[] = [];
-  /** Logs in which more waits than before. */
-  readonly #grown = new Set<AssetLog>();
+  /** Devices of which more waits than before. */
+  readonly #grown = new Set<string>();
   readonly #blake3: Blake3;
   readonly #openDocument: DocumentDeps['openDocument'];
   readonly state: AssetReplica;
@@ -116,21 +116,28 @@ class Fold {
   takeAll(operations: readonly AssetOperation[]): void {
     for (const operation of operations) this.#take(operation);
     // Only now: within one call it must not matter which came first, what waits or what is waited for.
-    for (const log of this.#grown) this.#cut(log);
+    for (const author of this.#grown) this.#cut(author);
   }
 
-  /** Drops what waits beyond the limits. */
-  #cut(log: AssetLog): void {
-    let [count, byteCount] = [0, 0];
-    for (const { content } of log.waiting) {
-      byteCount += content.bytes.length;
-      if (count === WAITING_OPERATIONS_MAX || byteCount > WAITING_BYTES_MAX) break;
-      count += 1;
-    }
-    for (const operation of log.waiting.splice(count)) {
-      log.isCut = true;
-      this.state.waiting.delete(operation.id);
-      this.#refuse(operation, 'waiting-full');
+  /** Drops what waits of a device beyond the limits; the logs that came first keep theirs. */
+  #cut(author: string): void {
+    let [logCount, countLeft, bytesLeft] = [0, WAITING_OPERATIONS_MAX, WAITING_BYTES_MAX];
+    for (const log of this.state.logs) {
+      if (log.author !== author || log.waiting.length === 0) continue;
+      logCount += 1;
+      let kept = 0;
+      for (const { content } of log.waiting) {
+        const isFound = kept === 0 && logCount <= WAITING_LOGS_MAX;
+        if (!isFound && (countLeft <= 0 || content.bytes.length > bytesLeft)) break;
+        kept += 1;
+        countLeft -= 1;
+        bytesLeft -= content.bytes.length;
+      }
+      for (const operation of log.waiting.splice(kept)) {
+        log.isCut = true;
+        this.state.waiting.delete(operation.id);
+        this.#refuse(operation, 'waiting-full');
+      }
     }
   }
 
@@ -164,7 +171,7 @@ class Fold {
   #wait(log: AssetLog, operation: AssetOperation): void {
     log.waiting.push(operation);
     this.state.waiting.set(operation.id, log);
-    this.#grown.add(log);
+    this.#grown.add(log.author);
     if (log.waiting.length === 1) blockOn(this.state, log);
   }
 
@@ -184,9 +191,14 @@ class Fold {
           placed.push(first.id);
         }
         if (log.waiting.length > 0) blockOn(state, log);
-        else if (log.isCut) state.mustRebuild = true;
+        else if (this.#hasRoomFor(log.author)) state.mustRebuild = true;
       }
     }
+  }
+
+  /** Whether something of a device was dropped that may find room now that one of its logs waits no more. */
+  #hasRoomFor(author: string): boolean {
+    return this.state.logs.some((log) => log.author === author && log.isCut && log.waiting.length === 0);
   }
 
   /** Gives an operation its place, refused or not: others may depend on it, and whether it is refused all nodes agree. */

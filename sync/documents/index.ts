@@ -8,7 +8,7 @@ export { type AssetRefusal, DOCUMENT_SCHEMA, foldAsset, type FoldResult, type Re
 export { hashReplica } from './hash-replica.ts';
 export * from './limits.ts';
 export { type AssetEdge, encodeEdge, LINEAGE_SCHEMA } from './lineage-record.ts';
-export { manifestOf, type ManifestOutcome } from './manifest-of.ts';
+export { fittingVersions, manifestOf, type ManifestOutcome, schemaOf } from './manifest-of.ts';
 export type { AssetDocument, DocumentDeps, OpenDocument } from './ports.ts';
 export {
   type AssetProjection,

@@ -56,10 +56,16 @@ export const RECORD_TEXT_LENGTH_MAX = 4_096;
 export const EDGE_DETAILS_MAX = 100;
 
 /**
- * Operations of one log about one asset that wait for others at one time: what a device writes in weeks. Each log has a
- * limit of its own, so that none takes the room of others.
+ * Operations of one device about one asset that wait for others at one time: what it writes in weeks. Each device has a limit
+ * of its own, so that none takes the room of others; of what is beyond, the asset is folded anew once it can count.
  */
 export const WAITING_OPERATIONS_MAX = 1_024;
 
-/** Bytes of the operations of one log about one asset that wait for others: 16 of the largest. */
-export const WAITING_BYTES_MAX = 4 * 2 ** 20;
+/** Bytes of the operations of one device about one asset that wait for others: they are stored anew with each change of it. */
+export const WAITING_BYTES_MAX = 2 ** 20;
+
+/**
+ * Logs of one device whose first operation about an asset waits in any case, by which the rest is found again. A device has
+ * more than one where it was restored or goes on after a fork.
+ */
+export const WAITING_LOGS_MAX = 16;

@@ -1,4 +1,5 @@
 import type { SegmentRef } from '#core/catalog/index.ts';
+import { isSegmentHash } from '#core/kernel/index.ts';
 import type { SchemaJson } from '#core/columnar/index.ts';
 import type { AssetProjection, VersionFacts } from './project-asset.ts';
 
@@ -32,6 +33,61 @@ export function manifestOf({ versions }: Pick<AssetProjection, 'versions'>, id: 
   const { schema } = chain.find(({ schema }) => schema !== null)!;
   return { kind: 'complete', segments, schema: schema! };
 }
+
+/**
+ * The versions of a chain, the oldest first, up to the first that does not fit: that says other counts or columns than its
+ * segments have, or removes one that its base does not hold. Whoever may write can sign such a version.
+ */
+export function fittingVersions(
+  projection: Pick<AssetProjection, 'versions'>,
+  chain: readonly VersionFacts[],
+): readonly VersionFacts[] {
+  const first = chain[0];
+  const base = first?.base ? projection.versions.get(first.base) : undefined;
+  let { rowCount, byteCount } = base ?? { rowCount: 0, byteCount: 0 };
+  /** Undefined until they are asked for. */
+  let segments: SegmentRef[] | undefined = base ? undefined : [];
+  let columnCount = base ? schemaOf(projection, base).fields.length : 0;
+
+  function fits(version: VersionFacts): boolean {
+    if (version.removed.length > 0) {
+      segments ??= segmentsOf(projection, version.base!);
+      const kept = without(segments, version.removed);
+      if (!kept) return false;
+      rowCount -= sumOf(segments, 'rowCount') - sumOf(kept, 'rowCount');
+      byteCount -= sumOf(segments, 'byteCount') - sumOf(kept, 'byteCount');
+      segments = kept;
+    }
+    for (const segment of version.added) segments?.push(segment);
+    rowCount += sumOf(version.added, 'rowCount');
+    byteCount += sumOf(version.added, 'byteCount');
+    columnCount = version.schema?.fields.length ?? columnCount;
+    return (
+      rowCount === version.rowCount &&
+      byteCount === version.byteCount &&
+      version.added.every(({ id, columns }) => isSegmentHash(id) && columns.length === columnCount)
+    );
+  }
+
+  const end = chain.findIndex((version) => !fits(version));
+  return end < 0 ? chain : chain.slice(0, end);
+}
+
+/** The columns of a version; without its own it has those of its base. */
+export function schemaOf({ versions }: Pick<AssetProjection, 'versions'>, version: VersionFacts): SchemaJson {
+  let { schema, base } = version;
+  // The first of a chain has a schema: it was refused otherwise.
+  while (schema === null) ({ schema, base } = versions.get(base!)!);
+  return schema;
+}
+
+function segmentsOf(projection: Pick<AssetProjection, 'versions'>, id: string): SegmentRef[] {
+  const manifest = manifestOf(projection, id);
+  return manifest.kind === 'complete' ? [...manifest.segments] : [];
+}
+
+const sumOf = (segments: readonly SegmentRef[], count: 'rowCount' | 'byteCount'): number =>
+  segments.reduce((total, segment) => total + segment[count], 0);
 
 function without(segments: readonly SegmentRef[], removed: readonly string[]): SegmentRef[] | undefined {
   const due = new Map<string, number>();

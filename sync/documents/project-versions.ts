@@ -29,7 +29,11 @@ function depthsOf({ versions }: AssetReplica): Map<string, number> {
   const due = new Map<string, number>();
   const ready: string[] = [];
   for (const [id, { record }] of versions) {
-    for (const parent of record.parents) children.set(parent, [...(children.get(parent) ?? []), id]);
+    for (const parent of record.parents) {
+      const siblings = children.get(parent);
+      if (siblings) siblings.push(id);
+      else children.set(parent, [id]);
+    }
     due.set(id, record.parents.length);
     if (record.parents.length === 0) ready.push(id);
   }

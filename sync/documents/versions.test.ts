@@ -7,6 +7,7 @@ import {
   encodeEdge,
   encodeRemoval,
   encodeVersion,
+  fittingVersions,
   foldAsset,
   LINEAGE_SCHEMA,
   manifestOf,
@@ -61,6 +62,31 @@ function segmentsOf(author: Author, id: string): string[] {
 }
 
 describe('versions of an asset', () => {
+  test('fit as far as they have the counts, the columns and the segments that they say', () => {
+    const ada = createAuthor('ada');
+    const [one] = commit(ada, { schema, added: [segment('a')] });
+    const follow = (change: Partial<VersionInput>) => {
+      const [version] = commit(ada, { parents: [one!.id], base: one!.id, rowCount: 20, byteCount: 800, ...change });
+      const { versions } = project(ada);
+      const chain = [one!.id, version!.id].map((id) => versions.get(id)!);
+      // From the beginning, and from what is here.
+      return [fittingVersions({ versions }, chain).length, fittingVersions({ versions }, chain.slice(1)).length];
+    };
+    const added = [segment('b')];
+    expect(follow({ added })).toEqual([2, 1]);
+    expect(follow({ added, removed: [idOf('a')], rowCount: 10, byteCount: 400 })).toEqual([2, 1]);
+    expect(follow({ added: [{ ...segment('b'), columns: [...columns, ...columns] }], schema: wider })).toEqual([2, 1]);
+    const wrong: Partial<VersionInput>[] = [
+      { added, rowCount: 21 },
+      { added, byteCount: 801 },
+      { added, schema: wider },
+      { added: [{ ...segment('b'), id: 'x' }] },
+      { added, removed: [idOf('c')] },
+      { added, removed: [idOf('a'), idOf('a')], rowCount: 0, byteCount: 0 },
+    ];
+    for (const change of wrong) expect(follow(change)).toEqual([1, 0]);
+  });
+
   const source = { name: 'a.csv', kind: 'file', contentHash: idOf('a.csv'), rowCount: 10 };
 
   test('say what the catalog needs of them, and what they hold along their bases', () => {

@@ -27,11 +27,11 @@ function encodeHead(major: number, value: number | bigint): Uint8Array {
   const [info, byteCount] = value < 2 ** 8 ? [24, 1] : value < 2 ** 16 ? [25, 2] : value < 2 ** 32 ? [26, 4] : [27, 8];
   const head = new Uint8Array(1 + byteCount);
   head[0] = type | info;
-  let rest = BigInt(value);
-  for (let i = byteCount; i > 0; i--) {
-    head[i] = Number(rest & 0xffn);
-    rest >>= 8n;
-  }
+  const view = new DataView(head.buffer);
+  if (byteCount === 8) view.setBigUint64(1, BigInt(value));
+  else if (byteCount === 4) view.setUint32(1, Number(value));
+  else if (byteCount === 2) view.setUint16(1, Number(value));
+  else head[1] = Number(value);
   return head;
 }
 
@@ -65,8 +65,11 @@ function readByte(cursor: CborCursor): number {
   return byte;
 }
 
-/** Reads the head of an item of the given type. Errors: `OPERATION_INVALID` for another type or a longer form. */
-function readHead(cursor: CborCursor, major: number): bigint {
+/**
+ * Reads the head of an item of the given type; a bigint only where it takes eight bytes. Errors: `OPERATION_INVALID` for
+ * another type or a longer form.
+ */
+function readHead(cursor: CborCursor, major: number): number | bigint {
   const offset = cursor.offset;
   const first = readByte(cursor);
   if (first >> 5 !== major) {
@@ -75,20 +78,27 @@ function readHead(cursor: CborCursor, major: number): bigint {
     });
   }
   const info = first & 31;
-  if (info < 24) return BigInt(info);
+  if (info < 24) return info;
   if (info > 27) throw operationInvalid(`indefinite or reserved length at byte ${offset}`, { offset });
   const byteCount = 2 ** (info - 24);
-  let value = 0n;
-  for (let i = 0; i < byteCount; i++) value = (value << 8n) | BigInt(readByte(cursor));
-  const smallest = byteCount === 1 ? 24n : 1n << BigInt(4 * byteCount);
+  let value: number | bigint = readNumber(cursor, Math.min(byteCount, 4));
+  if (byteCount === 8) value = (BigInt(value) << 32n) | BigInt(readNumber(cursor, 4));
+  const smallest = byteCount === 1 ? 24 : 2 ** (4 * byteCount);
   if (value < smallest) throw operationInvalid(`number not in its shortest form at byte ${offset}`, { offset });
+  return value;
+}
+
+/** A number of up to four bytes, big endian. */
+function readNumber(cursor: CborCursor, byteCount: number): number {
+  let value = 0;
+  for (let i = 0; i < byteCount; i++) value = value * 256 + readByte(cursor);
   return value;
 }
 
 /** Reads an unsigned integer of at most `max`. Errors: `OPERATION_INVALID`. */
 export function readUnsigned(cursor: CborCursor, max: bigint): bigint {
   const offset = cursor.offset;
-  const value = readHead(cursor, MAJOR.unsigned);
+  const value = BigInt(readHead(cursor, MAJOR.unsigned));
   if (value > max) throw operationInvalid(`number over ${max} at byte ${offset}`, { offset });
   return value;
 }
@@ -97,7 +107,7 @@ export function readUnsigned(cursor: CborCursor, max: bigint): bigint {
 export function readByteString(cursor: CborCursor, byteCount: number): Uint8Array {
   const offset = cursor.offset;
   const length = readHead(cursor, MAJOR.bytes);
-  if (length !== BigInt(byteCount)) {
+  if (length !== byteCount) {
     throw operationInvalid(`byte string of ${length} instead of ${byteCount} bytes at byte ${offset}`, { offset });
   }
   return take(cursor, byteCount);
@@ -108,10 +118,15 @@ export function readBytesUpTo(cursor: CborCursor, byteCountMax: number): Uint8Ar
   return take(cursor, readLength(cursor, MAJOR.bytes, byteCountMax));
 }
 
+/** The same without a copy, for bytes that are used up at once: what is kept of a view keeps all that it is a view of. */
+export function viewBytesUpTo(cursor: CborCursor, byteCountMax: number): Uint8Array {
+  return view(cursor, readLength(cursor, MAJOR.bytes, byteCountMax));
+}
+
 /** Reads a text string of at most `byteCountMax` bytes of UTF-8. Errors: `OPERATION_INVALID`. */
 export function readTextUpTo(cursor: CborCursor, byteCountMax: number): string {
   const offset = cursor.offset;
-  const bytes = take(cursor, readLength(cursor, MAJOR.text, byteCountMax));
+  const bytes = view(cursor, readLength(cursor, MAJOR.text, byteCountMax));
   // A decoder drops a byte order mark, and what was read must encode to the same bytes again.
   const startsWithMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   try {
@@ -125,16 +140,22 @@ export function readTextUpTo(cursor: CborCursor, byteCountMax: number): string {
 function readLength(cursor: CborCursor, major: number, max: number): number {
   const offset = cursor.offset;
   const length = readHead(cursor, major);
-  if (length > BigInt(max)) throw operationInvalid(`string over ${max} bytes at byte ${offset}`, { offset });
+  if (length > max) throw operationInvalid(`string over ${max} bytes at byte ${offset}`, { offset });
   return Number(length);
 }
 
-function take(cursor: CborCursor, byteCount: number): Uint8Array {
+const take = (cursor: CborCursor, byteCount: number): Uint8Array =>
+  cursor.bytes.slice(cursor.offset, pass(cursor, byteCount));
+
+const view = (cursor: CborCursor, byteCount: number): Uint8Array =>
+  cursor.bytes.subarray(cursor.offset, pass(cursor, byteCount));
+
+/** Moves behind so many bytes and returns where that is. */
+function pass(cursor: CborCursor, byteCount: number): number {
   const end = cursor.offset + byteCount;
   if (end > cursor.bytes.length) throw operationInvalid('its bytes end early', { offset: cursor.bytes.length });
-  const value = cursor.bytes.slice(cursor.offset, end);
   cursor.offset = end;
-  return value;
+  return end;
 }
 
 /** Errors: `OPERATION_INVALID`. */
@@ -149,7 +170,7 @@ export function readBoolean(cursor: CborCursor): boolean {
 
 /** Reads the head of an array and returns how many items follow. Errors: `OPERATION_INVALID`. */
 export function readArrayLength(cursor: CborCursor): bigint {
-  return readHead(cursor, MAJOR.array);
+  return BigInt(readHead(cursor, MAJOR.array));
 }
 
 /** Refuses bytes behind what was read. Errors: `OPERATION_INVALID`. */

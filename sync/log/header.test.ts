@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeArray, encodeBoolean, encodeByteString, encodeUnsigned } from './canonical-cbor.ts';
 import { encodeExtensions } from './extensions.ts';
-import { decodeHeader, encodeHeader, type Header } from './header.ts';
+import { decodeHeader, encodeHeader, type Header, signedBytes } from './header.ts';
 import { extensions, hex } from './testing/fixtures.ts';
 
 const refused = expect.objectContaining({ code: 'OPERATION_INVALID' });
@@ -95,7 +95,9 @@ const arbitraryHeader: fc.Arbitrary<Header> = fc
 test('any header reads back as it was', () => {
   fc.assert(
     fc.property(arbitraryHeader, (header) => {
+      const { signature: _, ...unsigned } = header;
       expect(decodeHeader(encodeHeader(header))).toEqual(header);
+      expect(signedBytes(encodeHeader(header))).toEqual(encodeHeader(unsigned));
     }),
     { seed: 3, numRuns: 1000 },
   );

@@ -15,6 +15,7 @@
  * Source: p2panda-core 0.7.0, `operation.rs` and `serde.rs`. Later releases keep `version` at 1 through incompatible
  * layouts, so the version tells nothing about them.
  */
+import { concatBytes } from '#core/kernel/index.ts';
 import {
   type CborCursor,
   encodeArray,
@@ -96,6 +97,17 @@ export function readHeader(cursor: CborCursor): Header {
   }
   const extensions = length > withoutExtensions ? readExtensions(cursor) : undefined;
   return { publicKey, signature, payload, seq, backlink, extensions };
+}
+
+/** Head of the array, version and public key; then the signature with its head. */
+const SIGNATURE_START = 1 + 1 + 34;
+const SIGNATURE_END = SIGNATURE_START + 66;
+
+/** The bytes that are signed, of a header that was read: all but the signature, in an array of one element less. */
+export function signedBytes(headerBytes: Uint8Array): Uint8Array {
+  const bytes = concatBytes([headerBytes.subarray(0, SIGNATURE_START), headerBytes.subarray(SIGNATURE_END)]);
+  bytes[0]! -= 1;
+  return bytes;
 }
 
 /** Decodes bytes that hold one signed header and nothing else. Errors: `OPERATION_INVALID`. */

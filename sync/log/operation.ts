@@ -1,7 +1,7 @@
 import { concatBytes, equalBytes, GranaryError, toHex } from '#core/kernel/index.ts';
 import type { CborCursor } from './canonical-cbor.ts';
 import type { Extensions } from './extensions.ts';
-import { decodeHeader, encodeHeader, type Header, readHeader } from './header.ts';
+import { decodeHeader, encodeHeader, type Header, readHeader, signedBytes } from './header.ts';
 import { operationInvalid } from './operation-invalid.ts';
 import type { Blake3, Ed25519, SigningKey } from './ports.ts';
 import { verifyStrict, verifyStrictAside } from './strict-signature.ts';
@@ -111,19 +111,17 @@ export function splitOperation(deps: { readonly blake3: Blake3 }, bytes: Uint8Ar
   return operation;
 }
 
+/** An operation of which the signature is checked: its header, as it was read. */
+type Signed = Pick<SignedOperation, 'header' | 'headerBytes'>;
+
 /** True when the author's signature holds. */
-export function isSigned(deps: { readonly ed25519: Ed25519 }, { header }: Pick<SignedOperation, 'header'>): boolean {
-  const { signature, ...unsigned } = header;
-  return verifyStrict(deps.ed25519, unsigned.publicKey, encodeHeader(unsigned), signature);
+export function isSigned(deps: { readonly ed25519: Ed25519 }, { header, headerBytes }: Signed): boolean {
+  return verifyStrict(deps.ed25519, header.publicKey, signedBytes(headerBytes), header.signature);
 }
 
 /** The same, checked on another thread. */
-export function isSignedAside(
-  deps: { readonly ed25519: Ed25519 },
-  { header }: Pick<SignedOperation, 'header'>,
-): Promise<boolean> {
-  const { signature, ...unsigned } = header;
-  return verifyStrictAside(deps.ed25519, unsigned.publicKey, encodeHeader(unsigned), signature);
+export function isSignedAside(deps: { readonly ed25519: Ed25519 }, { header, headerBytes }: Signed): Promise<boolean> {
+  return verifyStrictAside(deps.ed25519, header.publicKey, signedBytes(headerBytes), header.signature);
 }
 
 /** Checks the author's signature. Errors: `OPERATION_INVALID`. */

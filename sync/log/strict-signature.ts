@@ -18,14 +18,20 @@ const SMALL_ORDER_Y: ReadonlySet<string> = new Set([
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
 ]);
 
+const SMALL_ORDER_LOW_BYTES: ReadonlySet<number> = new Set(
+  Array.from(SMALL_ORDER_Y, (digits) => Number.parseInt(digits.slice(0, 2), 16)),
+);
+
 /** The low byte of p = 2^255 - 19; in every other place p has all bits set. */
 const P_LOW_BYTE = 0xed;
 
 /** True unless the 32 bytes encode a point of small order, or a y coordinate of p or more. */
 export function isAcceptablePoint(encoded: Uint8Array): boolean {
+  const low = encoded[0]!;
+  if (low < P_LOW_BYTE && !SMALL_ORDER_LOW_BYTES.has(low)) return true;
   const y = encoded.slice();
   y[31]! &= 0x7f;
-  const isNotReduced = y[31] === 0x7f && y[0]! >= P_LOW_BYTE && y.subarray(1, 31).every((byte) => byte === 0xff);
+  const isNotReduced = y[31] === 0x7f && low >= P_LOW_BYTE && y.subarray(1, 31).every((byte) => byte === 0xff);
   return !isNotReduced && !SMALL_ORDER_Y.has(toHex(y));
 }
 

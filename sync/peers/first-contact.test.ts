@@ -48,15 +48,31 @@ test('a restored home goes on behind what it had signed before, and does not for
   const before = await node.spaces.describeSpace('Harvest');
   await node.spaces.settle();
   expect((await node.spaces.describeSpace('Harvest')).operationCount).toBe(before.operationCount);
-  await meet(node, bert);
+  const report = await meet(node, bert);
   expect((await node.catalog.getAsset(id)).description).toBe('since');
-  contact.end();
+  contact.met(report);
   await node.spaces.settle();
   await meetAll(node, bert);
   for (const each of [node, bert]) {
     expect(await each.spaces.listForks('Harvest')).toEqual([]);
     expect(await each.catalog.getAsset(id)).toMatchObject({ tags: ['before'], description: 'since' });
   }
+});
+
+test('a session that brought no space together ends no wait', async () => {
+  const { anna, bert } = await share();
+  const { node, contact } = await start(anna.home);
+  const report = await meet(node, bert);
+  for (const nothing of [
+    { ...report, spaces: [] },
+    { ...report, spaces: report.spaces.map((space) => ({ ...space, equal: false })) },
+    { ...report, end: 'interrupted' as const },
+  ]) {
+    contact.met(nothing);
+    expect(contact.isHeld).toBe(true);
+  }
+  contact.met(report);
+  expect(contact.isHeld).toBe(false);
 });
 
 test('the time ends the wait when nobody can be reached, and who has no peers does not wait', async () => {

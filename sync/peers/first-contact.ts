@@ -1,5 +1,6 @@
 import { type AbortOptions, throwIfAborted } from '#core/kernel/index.ts';
 import type { Wait } from '#core/kernel/index.ts';
+import type { SessionReport } from '#sync/reconcile/index.ts';
 import type { SigningHold } from '#sync/spaces/index.ts';
 
 /**
@@ -13,8 +14,8 @@ export const FIRST_CONTACT_MS_MAX = 10_000;
 export interface FirstContact extends SigningHold {
   /** The node begins to look for its peers. It is not held when it has none. */
   begin(hasPeers: boolean, options: Required<AbortOptions>): void;
-  /** A session has ended in which both sides gave what the other one lacked. */
-  end(): void;
+  /** A session has ended. It is the first contact when a space is the same on both sides after it. */
+  met(report: Pick<SessionReport, 'end' | 'spaces'>): void;
 }
 
 export function createFirstContact({ wait }: { readonly wait: Wait }): FirstContact {
@@ -44,6 +45,9 @@ export function createFirstContact({ wait }: { readonly wait: Wait }): FirstCont
         })
         .catch(released.reject);
     },
-    end,
+    met({ end: how, spaces }) {
+      // Whoever has no space in common, or keeps back what it has, hands nothing back either.
+      if (how === 'complete' && spaces.some(({ equal }) => equal)) end();
+    },
   };
 }

@@ -39,7 +39,7 @@ const sessionOutput = z.object({
   device: z.string(),
   fingerprint: z.string(),
   name: z.string(),
-  end: z.enum(['complete', 'refused', 'refusedByPeer', 'interrupted', 'unreachable']),
+  end: z.enum(['complete', 'refused', 'refusedByPeer', 'interrupted', 'unreachable', 'failed']),
   reason: z.string().nullable(),
   operations: z.int(),
   bytesSent: z.number(),

@@ -5,7 +5,6 @@ import {
   type Clock,
   fromHex,
   GranaryError,
-  isGranaryError,
   type OperationContext,
   type Random,
   toHex,
@@ -248,9 +247,12 @@ export function createPeers(deps: PeersDeps): Peers {
       });
       return { device, fingerprint, name, ...(await sessionOutput(device, session)) };
     } catch (error) {
-      if (!isGranaryError(error, 'PEER_UNREACHABLE') && !isGranaryError(error, 'TIMED_OUT')) throw error;
+      const { code, message } = asGranaryError(error);
+      if (signal.aborted || code === 'CANCELLED') throw error;
+      // Whatever is wrong with one peer, the sessions with the others count.
+      const end = code === 'PEER_UNREACHABLE' || code === 'TIMED_OUT' ? 'unreachable' : 'failed';
       const nothing = { operations: 0, bytesSent: 0, bytesReceived: 0, spaces: [] };
-      return { device, fingerprint, name, end: 'unreachable', reason: asGranaryError(error).message, ...nothing };
+      return { device, fingerprint, name, end, reason: message, ...nothing };
     }
   }
 

@@ -36,6 +36,8 @@ export const JOIN_STREAMS_PER_PEER_MAX = 1;
 export const JOIN_FRAME_BYTES_MAX = OPERATION_BYTES_MAX;
 /** Control operations that a new device takes from the one that invites it, in bytes, as it holds them until it knows the founder. */
 export const JOIN_BYTES_MAX = 32 * 2 ** 20;
+/** What holding one of them costs beside its bytes, so that small ones are not for nothing: 64,000 are the most. Bytes. */
+export const JOIN_OPERATION_COST = 512;
 /** A device on the local network answers within a second when it is asked who is there, and is asked every ten. Milliseconds. */
 const DISCOVER_MS_MAX = 12_000;
 export interface AdmitDeps extends InviteDeps {
@@ -83,10 +85,7 @@ async function admit(deps: AdmitDeps, device: Uint8Array, request: JoinRequest):
 }
 
 async function sendControl(logs: LogStore, { store }: OpenSpace, stream: PeerStream): Promise<void> {
-  const control = store
-    .logs('control')
-    .toSorted((left, right) => store.rank(left.author, left.logId) - store.rank(right.author, right.logId));
-  for (const { author, logId } of control) {
+  for (const { author, logId } of store.controlLogs()) {
     for await (const bytes of logs.operationsFrom(author, logId, 0)) await stream.send(bytes);
   }
 }
@@ -129,7 +128,7 @@ export async function redeemTicket(
     const operations: Uint8Array[] = [];
     let byteCount = 0;
     for (let bytes = await next(); bytes; bytes = await next()) {
-      byteCount += bytes.length;
+      byteCount += bytes.length + JOIN_OPERATION_COST;
       if (byteCount > JOIN_BYTES_MAX) throw tooMuch();
       operations.push(bytes);
     }
@@ -178,6 +177,6 @@ const notRedeemed = (verdict: Exclude<JoinVerdict, 'granted'> | undefined) =>
 const tooMuch = () =>
   new GranaryError(
     'LIMIT_EXCEEDED',
-    `The device that made the ticket sends more than ${JOIN_BYTES_MAX} bytes about its members (JOIN_BYTES_MAX).`,
+    `The device that made the ticket sends more about its members than fits into ${JOIN_BYTES_MAX} bytes (JOIN_BYTES_MAX).`,
     { limit: JOIN_BYTES_MAX },
   );

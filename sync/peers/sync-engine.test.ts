@@ -1,43 +1,14 @@
-import { expect, onTestFinished, test } from 'vitest';
-import { silentLogger } from '#core/kernel/index.ts';
+import { expect, test, vi } from 'vitest';
+import type { Wait } from '#core/kernel/index.ts';
 import { systemWait } from '#core/platform/index.ts';
-import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
-import { createMemoryMarker } from '#sync/log/testing/memory-marker.ts';
+import { prefixRange } from '#core/platform/ports.ts';
 import { runSession } from '#sync/reconcile/index.ts';
 import { createMemoryAgreements } from '#sync/reconcile/testing/memory-stores.ts';
-import { createMemoryNetwork, type MemoryNetworkDeps } from '#sync/transport/index.ts';
-import { realClock as clock, realRandom as random, seedOf } from '#sync/transport/testing/fixtures.ts';
-import { blake3, deviceOf, openSyncStack, type SyncStack } from '#tests/simulation/whole/sync-stack.ts';
+import { realRandom as random, seedOf } from '#sync/transport/testing/fixtures.ts';
+import { blake3, deviceOf, type SyncStack } from '#tests/simulation/whole/sync-stack.ts';
 import { SYNC_PROTOCOL } from './sync-engine.ts';
+import { openMembers, patiently, SPACE, sync } from './testing/open-members.ts';
 
-const SPACE = 'Hills';
-const patiently = { timeout: 30_000, interval: 20 };
-
-/** Two members who have told each other everything. */
-async function openMembers(trouble: Pick<MemoryNetworkDeps, 'delay'> = {}) {
-  const network = createMemoryNetwork({ blake3, clock, random, wait: systemWait, ...trouble });
-  const open = async (name: string, seed: number): Promise<SyncStack> => {
-    const transport = network.join(deviceOf(seedOf(seed)).publicKey);
-    const [store, marker] = [openMemoryStore(), createMemoryMarker()];
-    const options = { name, seed: seedOf(seed), store, marker, clock, random, wait: systemWait, logger: silentLogger };
-    const stack = await openSyncStack({ ...options, transport });
-    onTestFinished(async () => stack[Symbol.asyncDispose]());
-    return stack;
-  };
-  const [left, right] = [await open('left', 1), await open('right', 2)];
-  await left.spaces.createSpace(SPACE);
-  const { ticket } = await left.peers.invite({ space: SPACE, level: 'write', hours: 1 });
-  await right.peers.join(ticket);
-  const isQuiet = async () => {
-    const { end, spaces } = await sync(left, right);
-    return end === 'complete' && spaces[0]?.equal === true && [left, right].every(({ engine }) => !engine.running()[0]);
-  };
-  await expect.poll(isQuiet, patiently).toBe(true);
-  return { network, left, right };
-}
-
-const sync = ({ engine }: SyncStack, other: SyncStack, options = {}) =>
-  engine.syncWith(other.key.publicKey, { reachMs: 10_000, ...options });
 const opened = ({ transport }: SyncStack): number => transport.counts().events['stream-opened'] ?? 0;
 
 test('sessions with a peer go on over one stream', async () => {
@@ -106,5 +77,55 @@ test('a peer that was removed is told nothing over the stream that it still has'
   const before = opened(right);
   await left.spaces.revokeAccess(SPACE, right.device);
   expect(await sync(right, left)).toMatchObject({ end: 'complete', spaces: [] });
-  expect(opened(right)).toBe(before);
+  // One more, to ask whether it was removed.
+  expect(opened(right)).toBe(before + 1);
+});
+
+test('a stranger is told that there is nothing in common, and leaves no trace', async () => {
+  const { network, left } = await openMembers();
+  const recordCount = async () => (await Array.fromAsync(left.deps.store.entries(prefixRange('peer/')))).length;
+  const before = await recordCount();
+  const settling = vi.spyOn(left.spaces, 'settle');
+  for (let seed = 10; seed < 15; seed++) {
+    const stranger = network.join(deviceOf(seedOf(seed)).publicKey);
+    stranger.addAddresses(left.transport.self, left.transport.addresses());
+    const stream = await stranger.open(left.transport.self, SYNC_PROTOCOL);
+    const session = {
+      role: 'initiator',
+      channel: stream,
+      peerId: stream.peer,
+      binding: stream.binding,
+      views: [],
+    } as const;
+    const report = await runSession({ blake3, random, agreements: createMemoryAgreements() }, session);
+    expect(report).toMatchObject({ end: 'complete', spaces: [] });
+    await stranger[Symbol.asyncDispose]();
+  }
+  await expect.poll(() => left.engine.running(), patiently).toEqual([]);
+  expect(await recordCount()).toBe(before);
+  expect(settling).not.toHaveBeenCalled();
+});
+
+test('a peer whose line breaks again and again is followed by one loop', async () => {
+  let [begun, waiting, mostWaiting] = [0, 0, 0];
+  // Waits for the next try are twice as long each time.
+  const leftWait: Wait = async (milliseconds, options) => {
+    if (![1, 2, 4, 8, 16, 32].includes(milliseconds / 2000)) return systemWait(milliseconds, options);
+    begun += 1;
+    waiting += 1;
+    mostWaiting = Math.max(mostWaiting, waiting);
+    await systemWait(milliseconds, options).finally(() => (waiting -= 1));
+  };
+  const { network, left, right } = await openMembers({ leftWait });
+  await right[Symbol.asyncDispose]();
+  const breaking = network.join(right.key.publicKey);
+  breaking.handle(SYNC_PROTOCOL, { maxFrameBytes: 2 ** 20, maxStreamsPerPeer: 4 }, async (stream) => stream.abort());
+  breaking.addAddresses(left.key.publicKey, left.transport.addresses());
+  for (let i = 0; i < 5; i++) {
+    network.breakLine(left.device, right.device);
+    const before = begun;
+    (await breaking.open(left.key.publicKey, SYNC_PROTOCOL)).abort();
+    await expect.poll(() => begun, patiently).toBeGreaterThan(before);
+  }
+  expect(mostWaiting).toBe(1);
 });

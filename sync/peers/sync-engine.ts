@@ -10,6 +10,7 @@ import {
   raceAbort,
   throwIfAborted,
   toHex,
+  type Uuid,
 } from '#core/kernel/index.ts';
 import type { KeyValueStore } from '#core/platform/ports.ts';
 import type { Blake3 } from '#sync/log/index.ts';
@@ -23,6 +24,13 @@ import { type PeerRecord, readPeer, type SpaceContact, writePeer } from './peer-
 import { createKeptStreams } from './kept-streams.ts';
 import { createSessionGate } from './session-gate.ts';
 import { openSessionStream, type SessionStream } from './session-stream.ts';
+import {
+  askRemoval,
+  createRemovalTeller,
+  REMOVAL_FRAME_BYTES_MAX,
+  REMOVAL_PROTOCOL,
+  REMOVAL_STREAMS_PER_PEER_MAX,
+} from './tell-removal.ts';
 
 export const SYNC_PROTOCOL = '/granary/sync/1';
 
@@ -44,7 +52,7 @@ export interface SyncEngineDeps {
   readonly store: KeyValueStore;
   readonly transport: Transport;
   readonly spaces: Spaces;
-  /** Called after each session, when what came is to be applied. */
+  /** Called after each session with a member of a space of this node, when what came is to be applied. */
   readonly afterSession: (report: SessionReport) => Promise<void>;
   readonly agreements: AgreementStore;
   readonly blake3: Blake3;
@@ -131,6 +139,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     { signal, onProgress }: SyncOptions,
   ): Promise<SessionReport> {
     const device = toHex(stream.peer);
+    const views = spaces.viewsFor(stream.peer);
     const { channel, binding } = stream.nextSession();
     const ended = new AbortController();
     const any = AbortSignal.any([ended.signal, stopped.signal, ...(signal ? [signal] : [])]);
@@ -153,7 +162,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
           channel,
           peerId: stream.peer,
           binding,
-          views: spaces.viewsFor(stream.peer),
+          views,
           onProgress(progress) {
             session.progress = progress;
             onProgress?.(progress);
@@ -165,15 +174,27 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
       gate.ended(device, report);
       const opened = await spaces.opened();
       count(`session-${report.end}`);
-      await remember(device, (peer) => withReport(opened, peer, report));
+      if (views.length > 0) await remember(device, (peer) => withReport(opened, peer, report));
       return report;
     } catch (error) {
       stream.abort();
-      await remember(device, (peer) => withFailure(peer, asGranaryError(error).message));
+      if (views.length > 0) await remember(device, (peer) => withFailure(peer, asGranaryError(error).message));
       throw error;
     } finally {
       running.delete(session);
       ended.abort();
+    }
+  }
+
+  /** A member who does not name a space may know that it goes on without this device. */
+  async function hearOfRemovals(peer: Uint8Array, report: SessionReport, { signal }: AbortOptions): Promise<void> {
+    if (report.end !== 'complete') return;
+    const opened = await spaces.opened();
+    for (const { space, isOffered } of contactsOf(opened, peer, report)) {
+      const named = opened.get(space as Uuid);
+      if (isOffered || !named || named.access.levelNow(transport.self) === null) continue;
+      // Whoever cannot tell is no worse a peer for that.
+      await askRemoval({ transport }, peer, named, { signal }).catch(() => throwIfAborted(signal));
     }
   }
 
@@ -210,8 +231,13 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   async function begin(stream: SessionStream, options: SyncOptions): Promise<SessionReport> {
     const report = await run('initiator', stream, options);
     if (report.end === 'complete') kept.keep(stream);
-    await deps.afterSession(report);
+    await takeIn(stream.peer, report, options);
     return report;
+  }
+
+  async function takeIn(peer: Uint8Array, report: SessionReport, options: AbortOptions): Promise<void> {
+    await deps.afterSession(report);
+    await hearOfRemovals(peer, report, options);
   }
 
   async function openStream(device: Uint8Array, options: SyncOptions): Promise<SessionStream> {
@@ -236,9 +262,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     // The first session begins with the stream, so that who opens one and says nothing is given up as well.
     do {
       if (!mayBegin(toHex(stream.peer))) return turnAway(stream);
+      // A stranger is told that there is nothing in common; it costs neither a record nor a settling.
+      const isMember = spaces.viewsFor(stream.peer).length > 0;
       const report = await run('responder', stream, {});
       // The peer does not wait for what this node makes of it.
-      track(deps.afterSession(report));
+      if (isMember) track(takeIn(stream.peer, report, { signal: stopped.signal }));
       if (report.end !== 'complete') return;
     } while (await raceAbort(stream.hasMore(), stopped.signal));
   }
@@ -268,8 +296,20 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     if (contact.loop) return;
     contact.loop = follow(device, contact).finally(() => {
       contact.loop = undefined;
+      // It may have been wanted again while the loop was ending.
+      if (contact.isWanted) nudge(device);
+      else if (!isConnected(device)) contacts.delete(device);
     });
     track(contact.loop);
+  }
+
+  /** The last line to a device is gone. A loop that waits for its next try finds that out and ends, so that there is one. */
+  function lost(device: string): void {
+    const contact = contacts.get(device);
+    if (!contact) return;
+    contact.hasAddresses = false;
+    contact.hurry();
+    if (!contact.loop) contacts.delete(device);
   }
 
   const isConnected = (device: string) => transport.peers().some(({ peer }) => toHex(peer) === device);
@@ -328,6 +368,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     (stream) => answerAddresses(exchange, stream),
   );
   transport.handle(
+    REMOVAL_PROTOCOL,
+    { maxFrameBytes: REMOVAL_FRAME_BYTES_MAX, maxStreamsPerPeer: REMOVAL_STREAMS_PER_PEER_MAX },
+    createRemovalTeller({ spaces, clock, count: (event) => count(`removal-${event}`) }),
+  );
+  transport.handle(
     SYNC_PROTOCOL,
     { maxFrameBytes: SYNC_FRAME_LIMIT, maxStreamsPerPeer: SESSIONS_PER_PEER_MAX },
     answer,
@@ -335,7 +380,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   transport.keepConnected(new Set(spaces.peers().keys()));
   const stopListening = [
     transport.onChange(({ kind, peer }) => {
-      if (kind === 'disconnected') contacts.delete(toHex(peer));
+      if (kind === 'disconnected') lost(toHex(peer));
       if (kind === 'connected') nudge(toHex(peer));
     }),
     spaces.onChange(() => {

@@ -292,6 +292,27 @@ describe('a session', () => {
     controller.abort();
     await expect(session).rejects.toEqual(expect.objectContaining({ code: 'CANCELLED' }));
   });
+
+  test('stops at a signal also when the other side takes nothing, not even the end', async () => {
+    const [anna, ben] = await twoNodes();
+    const controller = new AbortController();
+    const sending = Promise.withResolvers<void>();
+    const never = new Promise<never>(() => undefined);
+    const stuck = {
+      send() {
+        sending.resolve();
+        return never;
+      },
+      async *receive() {
+        yield await never;
+      },
+      close: () => never,
+    };
+    const session = runSide(anna, ben.id, 'initiator', stuck, { signal: controller.signal });
+    await sending.promise;
+    controller.abort();
+    await expect(session).rejects.toEqual(expect.objectContaining({ code: 'CANCELLED' }));
+  });
 });
 
 describe('several spaces', () => {

@@ -3,6 +3,7 @@ import {
   equalBytes,
   GranaryError,
   isGranaryError,
+  raceAbort,
   type Random,
   throwIfAborted,
   toHex,
@@ -98,7 +99,8 @@ export async function runSession(
     await connection.refuse(reason).catch(() => undefined);
     return report('refused', reason);
   } finally {
-    await channel.close();
+    // Closing waits for what is under way; whoever has given the session up does not wait for a peer that takes nothing.
+    await raceAbort(channel.close(), signal).catch(() => undefined);
   }
 }
 

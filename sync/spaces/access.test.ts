@@ -1,6 +1,20 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
-import { writingKey } from '#sync/access/index.ts';
+import { nodeOneTimeCipher } from '#sync/access/adapters/node-one-time-cipher.ts';
+import { nodeX25519 } from '#sync/access/adapters/node-x25519.ts';
+import {
+  createKey,
+  encodeRekeyRecord,
+  encodeRevokeRecord,
+  keyCheck,
+  REKEY_SCHEMA,
+  REVOKE_SCHEMA,
+  sealKey,
+  SEALED_KEY_BYTES,
+  writingKey,
+} from '#sync/access/index.ts';
+import { joinOperation, type LogName, signOperation } from '#sync/log/index.ts';
+import { blake3 } from '#sync/log/testing/fixtures.ts';
 import { KEY_TURN_MS } from './key-turns.ts';
 import { agree, CONTEXT, type FederationNode, invite, meet, newNode, projectionHash } from './testing/federation.ts';
 
@@ -24,6 +38,18 @@ const opensNewest = async (node: FederationNode) => {
 };
 const hashes = (...nodes: readonly FederationNode[]) =>
   Promise.all(nodes.map((node) => projectionHash(node, 'team'))).then((all) => new Set(all));
+
+/** What follows in a log as `node` has it, as it could be made by anybody: the chain holds, the signatures do not. */
+async function forgeAfter(node: FederationNode, { author, logId }: LogName): Promise<Uint8Array[]> {
+  const key = { publicKey: author, sign: () => new Uint8Array(64) };
+  const extensions = { logId, timestampMicros: 1n, pruneFlag: false };
+  let { seq, operationId: backlink } = (await node.logs.tip(author, logId))!.tip!;
+  return Array.from({ length: 100 }, () => {
+    const forged = signOperation({ key, blake3 }, { seq: (seq += 1), backlink, extensions, body: Uint8Array.of(0) });
+    backlink = forged.id;
+    return joinOperation(forged);
+  });
+}
 
 describe('a member who may only read', () => {
   beforeEach(async () => {
@@ -110,6 +136,48 @@ describe('a removed device', () => {
     expect((await hashes(ada, bob, dora)).size).toBe(1);
   });
 
+  it('keeps no places for later by operations that it did not sign', async () => {
+    await cleo.commit('notes', [7]);
+    await cleo.spaces.shareAssets('team', ['notes'], 'metadata', CONTEXT);
+    await agree(ada, bob, cleo);
+    const log = await (await spaceOf(cleo)).ownDataLog();
+    await (await spaceOf(ada)).view.append(await forgeAfter(ada, log));
+    await ada.spaces.revokeAccess('team', 'cleo');
+    await agree(ada, bob);
+    await cleo.update('notes', { description: 'Too late.' });
+    await cleo.spaces.settle();
+    const late = await Array.fromAsync(cleo.logs.operationsFrom(log.author, log.logId, 0));
+    await (await spaceOf(ada)).view.append(late);
+    await agree(ada, bob);
+    for (const node of [ada, bob]) {
+      expect(await node.rows('notes')).toEqual([7]);
+      expect(await node.catalog.getAsset('notes')).toMatchObject({ description: null });
+    }
+    expect((await hashes(ada, bob)).size).toBe(1);
+  });
+
+  it('loses what it signed in the place of what its removal names, also where that was applied already', async () => {
+    await cleo.commit('notes', [7]);
+    await cleo.spaces.shareAssets('team', ['notes'], 'metadata', CONTEXT);
+    await cleo.update('notes', { description: 'Another.' });
+    await agree(ada, bob, cleo);
+    const { logId, author } = await (await spaceOf(cleo)).ownDataLog();
+    const { seq } = (await ada.logs.tip(author, logId))!.tip!;
+    const frontier = [{ logId, seq, operationId: new Uint8Array(32) }];
+    const content = encodeRevokeRecord({ device: cleo.device, frontier });
+    await (await spaceOf(ada)).signControl([{ schema: REVOKE_SCHEMA, content }]);
+    await agree(ada, bob);
+    const dora = await newNode('dora');
+    await invite(bob, dora, 'team', 'read');
+    await agree(ada, bob, dora);
+    for (const node of [ada, bob, dora]) {
+      expect(await node.rows('notes')).toEqual([7]);
+      expect(await node.catalog.getAsset('notes')).toMatchObject({ description: null });
+      expect((await node.spaces.describeSpace('team')).refused).toEqual({ void: 1 });
+    }
+    expect((await hashes(ada, bob, dora)).size).toBe(1);
+  });
+
   it('has its operations back when its removal turns out to be void', async () => {
     const dora = await newNode('dora');
     await invite(ada, dora, 'team', 'read');
@@ -132,6 +200,65 @@ describe('a removed device', () => {
 });
 
 describe('keys', () => {
+  const told = async (node: FederationNode, asset: string, number: number) => {
+    await node.commit(asset, [number]);
+    await node.spaces.shareAssets('team', [asset], 'metadata', CONTEXT);
+  };
+  /** A rotation by Cleo that is sealed rightly to some, and to the others not at all. */
+  const rotateWrongly = async (rightly: readonly FederationNode[], wrongly: readonly FederationNode[]) => {
+    const space = await spaceOf(cleo);
+    const deps = { blake3, x25519: nodeX25519, cipher: nodeOneTimeCipher, random: cleo.disk.random };
+    const key = createKey(deps);
+    const recipients = [
+      ...rightly.map(({ device, encryptionKey }) => ({
+        device,
+        sealed: sealKey(deps, space.genesisId, encryptionKey, key),
+      })),
+      ...wrongly.map(({ device }) => ({ device, sealed: cleo.disk.random.bytes(SEALED_KEY_BYTES) })),
+    ];
+    const record = { check: keyCheck(blake3, space.genesisId, key), recipients, previous: undefined };
+    await space.signControl([{ schema: REKEY_SCHEMA, content: encodeRekeyRecord(record) }]);
+  };
+
+  it('that open for nobody are not written under, also after their author was removed', async () => {
+    await invite(ada, cleo, 'team', 'write');
+    await agree(ada, bob, cleo);
+    await rotateWrongly([], [ada, bob]);
+    await agree(ada, bob, cleo);
+    await told(ada, 'two', 2);
+    await told(bob, 'three', 3);
+    await ada.spaces.revokeAccess('team', 'cleo');
+    await told(ada, 'four', 4);
+    await agree(ada, bob);
+    await told(bob, 'five', 5);
+    await agree(ada, bob);
+    for (const node of [ada, bob]) {
+      for (const [i, asset] of ['two', 'three', 'four', 'five'].entries()) {
+        expect(await node.rows(asset)).toEqual([i + 2]);
+      }
+    }
+    expect((await hashes(ada, bob)).size).toBe(1);
+  });
+
+  it('that open for some only reach the others too, and change once', async () => {
+    await invite(ada, cleo, 'team', 'write');
+    await agree(ada, bob, cleo);
+    await rotateWrongly([bob], [ada]);
+    await meet(bob, cleo);
+    await told(bob, 'under it', 2);
+    await agree(ada, bob, cleo);
+    bob.disk.clock.advance(KEY_TURN_MS);
+    await agree(ada, bob, cleo);
+    expect(await ada.rows('under it')).toEqual([2]);
+    await told(ada, 'later', 3);
+    await agree(ada, bob, cleo);
+    for (const node of [bob, cleo]) expect(await node.rows('later')).toEqual([3]);
+    const { keys } = (await spaceOf(bob)).access;
+    for (const node of [ada, bob, cleo]) node.disk.clock.advance(9 * KEY_TURN_MS);
+    await agree(ada, bob, cleo);
+    expect((await spaceOf(bob)).access.keys).toHaveLength(keys.length);
+  });
+
   it('come from another member who has them when the one who let a reader in is gone', async () => {
     await agree(ada, bob);
     // As if Ada went before she could hand on the key: she only lets Cleo in.

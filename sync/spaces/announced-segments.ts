@@ -48,10 +48,10 @@ export function readAnnouncement({ header, body }: SignedOperation, space: Uuid)
  * Whether an announcement counts. What its author had seen of the members stands in sealed operations, so that here counts
  * what it may do now: a device that may write, or one that was removed, of what lies before its removal.
  */
-export function mayAnnounce(access: AccessState, { header }: SignedOperation): boolean {
+export function mayAnnounce(access: AccessState, { id, header }: SignedOperation): boolean {
   const { publicKey: author, seq, extensions } = header;
   const member = access.members.get(toHex(author));
-  if (!member || !extensions || access.isVoid(author, extensions.logId, seq)) return false;
+  if (!member || !extensions || access.isVoid(author, extensions.logId, seq, id)) return false;
   return member.level === null || includesLevel(member.level, 'write');
 }
 

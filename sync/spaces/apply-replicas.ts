@@ -1,9 +1,11 @@
 import {
   type ApplyOptions,
   type AssetReplicaState,
+  type AssetSpace,
   type Catalog,
   type CatalogAsset,
   normaliseFields,
+  REPLICA_SEGMENTS_MAX,
   type ReplicaOutcome,
 } from '#core/catalog/index.ts';
 import { type AbortOptions, type AssetId, isGranaryError, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
@@ -17,10 +19,12 @@ import { goneState, replicaState } from './replica-state.ts';
 import { noteSeals } from './sealed-index.ts';
 import { putSharedAsset, readSharesOf } from './shared-asset.ts';
 import { dirtyKey, sharedAssetKey } from './space-keys.ts';
+import { openStateBatch } from './state-batch.ts';
+import { noteTaken } from './untaken.ts';
 import { readUntold } from './untold.ts';
 
-/** Assets that one commit of the catalog takes in. */
-const BATCH_ASSETS = 500;
+/** Assets that one commit of the catalog takes in, when their versions name few segments: some milliseconds of work. */
+const BATCH_ASSETS = 256;
 /** Assets of which it is found out what they amount to before others may run: some milliseconds of work. */
 const BREATH_ASSETS = 64;
 
@@ -31,13 +35,6 @@ export interface ApplyDeps extends ProjectDeps {
   readonly afterApply: (asset: CatalogAsset) => Promise<void>;
 }
 
-/** What became of the assets of a space in the catalog. */
-export interface ApplyReport {
-  appliedCount: number;
-  /** Assets that the catalog cannot take in, with the reason. */
-  readonly refused: Map<Uuid, string>;
-}
-
 /**
  * Brings the catalog to what the operations of a space amount to, for the assets that changed since the last time.
  * `toldUntil` is the last entry of the catalog's journal that the spaces have been told; assets that were changed later, and
@@ -45,50 +42,103 @@ export interface ApplyReport {
  */
 export async function applyReplicas(
   deps: ApplyDeps,
-  { record, access }: OpenSpace,
+  space: OpenSpace,
   toldUntil: number,
-  { signal }: AbortOptions = {},
-): Promise<ApplyReport> {
-  const { store, catalog, storeEdge } = deps;
-  const { space } = record;
-  const report: ApplyReport = { appliedCount: 0, refused: new Map() };
-  const untold = await readUntold(store, space);
-  const changedHere = followChanges(catalog, toldUntil, { signal });
-  for (let after = ''; ;) {
-    throwIfAborted(signal);
-    await changedHere.follow();
-    const dirty = await readDirtyAssets(store, space, after, BATCH_ASSETS);
-    if (dirty.length === 0) return report;
-    after = dirty.at(-1)!.asset;
-    const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
-    const { states, unknown, seals, withRows } = await readStates(deps, { space, spaceName: access.name }, wanted);
-    const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
-      for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
-      for (const asset of unknown) commit.delete(dirtyKey(space, asset));
-      for (const asset of withRows) markLacking(commit, asset);
-      for (const [i, outcome] of outcomes.entries()) noteOutcome(commit, space, states[i]!, outcome);
-    };
-    // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
-    const outcomes = await catalog.applyReplicas(states, {
-      storeEdge,
-      toldUntil: changedHere.until,
-      signal,
-      alsoWrite: note,
-    });
-    const isStored = outcomes.some(({ kind }) => kind === 'applied' || kind === 'removed');
-    if (!isStored) {
-      const commit = new Commit();
-      note(commit, outcomes);
-      if (commit.writes.length > 0) await store.write(commit, { sync: false });
-    }
-    for (const outcome of outcomes) {
-      if (outcome.kind === 'refused') report.refused.set(outcome.assetId, outcome.message);
-    }
-    const applied = outcomes.filter(({ kind }) => kind === 'applied').map(({ assetId }) => assetId);
-    report.appliedCount += applied.length;
-    for (const asset of (await catalog.getAssets(applied)).values()) await deps.afterApply(asset);
-    await deps.breathe();
+  options: AbortOptions = {},
+): Promise<void> {
+  const applying = await startApplying(deps, space, toldUntil, options);
+  for (let from = ''; ;) {
+    throwIfAborted(options.signal);
+    const dirty = await readDirtyAssets(deps.store, space.record.space, from, BATCH_ASSETS);
+    if (dirty.length === 0) return;
+    from = (await applyBatch(applying, dirty)) ?? behind(dirty.at(-1)!.asset);
   }
+}
+
+/** The least key behind that of an asset. */
+const behind = (asset: Uuid): string => `${asset}\0`;
+
+/**
+ * Shows assets that the catalog has not had yet while more is coming: what is known of these already is true as far as it
+ * goes. One that the catalog has waits until all that came is known, so that nothing is taken back and given again.
+ */
+export async function openNewAssets(
+  deps: ApplyDeps,
+  space: OpenSpace,
+  toldUntil: number,
+  options: AbortOptions = {},
+): Promise<(assets: readonly DirtyAsset[]) => Promise<void>> {
+  const applying = await startApplying(deps, space, toldUntil, options);
+  return async (assets) => {
+    for (let from = 0; from < assets.length; from += BATCH_ASSETS) {
+      throwIfAborted(options.signal);
+      const batch = assets.slice(from, from + BATCH_ASSETS);
+      const present = await deps.catalog.getAssets(batch.map(({ asset }) => asset as AssetId));
+      const unseen = batch.filter(({ asset }) => !present.has(asset as AssetId));
+      if (unseen.length > 0) await applyBatch(applying, unseen);
+    }
+  };
+}
+
+interface Applying {
+  readonly deps: ApplyDeps;
+  readonly origin: AssetSpace;
+  readonly untold: ReadonlySet<Uuid>;
+  readonly changedHere: ReturnType<typeof followChanges>;
+  readonly options: AbortOptions;
+}
+
+async function startApplying(
+  deps: ApplyDeps,
+  { record: { space }, access }: OpenSpace,
+  toldUntil: number,
+  options: AbortOptions,
+): Promise<Applying> {
+  const untold = await readUntold(deps.store, space);
+  const changedHere = followChanges(deps.catalog, toldUntil, options);
+  return { deps, origin: { space, spaceName: access.name }, untold, changedHere, options };
+}
+
+/** Brings the catalog to what some assets amount to, in one commit. Returns from where on they found no room in it. */
+async function applyBatch(
+  { deps, origin, untold, changedHere, options: { signal } }: Applying,
+  dirty: readonly DirtyAsset[],
+): Promise<string | undefined> {
+  const { store, catalog, storeEdge } = deps;
+  const { space } = origin;
+  await changedHere.follow();
+  const wanted = dirty.filter(({ asset }) => !untold.has(asset) && !changedHere.assets.has(asset));
+  const { states, unknown, lacking, seals, rest } = await readStates(deps, origin, wanted);
+  const note = (commit: Commit, outcomes: readonly ReplicaOutcome[]): void => {
+    for (const write of seals.writes) if (write.kind === 'put') commit.put(write.key, write.value);
+    for (const asset of unknown) commit.delete(dirtyKey(space, asset));
+    for (const asset of lacking) markLacking(commit, asset);
+    for (const [i, outcome] of outcomes.entries()) {
+      noteOutcome(commit, space, states[i]!, outcome, outcome.assetId === rest);
+    }
+  };
+  // What the space was told then stands in the commit that has it: later changes of the asset are told apart from it.
+  const outcomes = await catalog.applyReplicas(states, {
+    storeEdge,
+    toldUntil: changedHere.until,
+    signal,
+    alsoWrite: note,
+    onJournal: changedHere.pass,
+  });
+  const isStored = outcomes.some(({ kind }) => kind === 'applied' || kind === 'removed');
+  if (!isStored) {
+    const commit = new Commit();
+    note(commit, outcomes);
+    if (commit.writes.length > 0) await store.write(commit, { sync: false });
+  }
+  const applied = outcomes.filter((outcome) => outcome.kind === 'applied');
+  // Of an asset without a version there are no rows that anything could follow.
+  const withRows = applied.filter(({ version }) => version > 0).map(({ assetId }) => assetId);
+  for (const asset of (await catalog.getAssets(withRows)).values()) await deps.afterApply(asset);
+  await deps.breathe();
+  // A part of an asset that was not taken in would not be taken in the next time.
+  const isStuck = outcomes.some(({ assetId, kind }) => assetId === rest && kind !== 'applied');
+  return rest && isStuck ? behind(rest) : rest;
 }
 
 /**
@@ -108,13 +158,26 @@ function followChanges(catalog: Catalog, toldUntil: number, options: AbortOption
       }
       changed.until = Math.max(changed.until, last);
     },
+    /** Passes over entries that are known to come from a space, when they follow those that were looked at. */
+    pass({ first, last }: { readonly first: number; readonly last: number }): void {
+      if (first === changed.until + 1) changed.until = last;
+    },
   };
   return changed;
 }
 
-function noteOutcome(commit: Commit, space: Uuid, state: AssetReplicaState, { assetId, kind }: ReplicaOutcome): void {
+/** @param isPart the rest of the asset's versions is still to come */
+function noteOutcome(
+  commit: Commit,
+  space: Uuid,
+  state: AssetReplicaState,
+  outcome: ReplicaOutcome,
+  isPart: boolean,
+): void {
+  const { assetId, kind } = outcome;
   if (kind === 'changed-here') return;
-  commit.delete(dirtyKey(space, assetId));
+  if (!isPart || kind !== 'applied') commit.delete(dirtyKey(space, assetId));
+  noteTaken(commit, space, assetId, kind === 'refused' ? outcome.message : undefined);
   if (kind === 'removed') commit.delete(sharedAssetKey(assetId));
   if (kind !== 'applied' && kind !== 'unchanged') return;
   // As the catalog keeps it, and not as it is now: somebody may have changed it since.
@@ -126,27 +189,46 @@ interface States {
   /** Assets of which there is nothing to be shown. */
   readonly unknown: readonly Uuid[];
   /** Assets that have versions, whose rows may have to come. */
-  readonly withRows: readonly Uuid[];
+  readonly lacking: readonly Uuid[];
   /** Under which names their segments travel. */
   readonly seals: Commit;
+  /** Where to go on: with an asset that comes in parts, the last of `states`, or that found no room. */
+  readonly rest: Uuid | undefined;
 }
 
-/** What the catalog is to show of assets. */
-async function readStates(
-  deps: ApplyDeps,
-  origin: { readonly space: Uuid; readonly spaceName: string },
-  dirty: readonly DirtyAsset[],
-): Promise<States> {
-  const { store, catalog, breathe } = deps;
+/** What the catalog is to show of assets, of as many as one commit takes in. */
+async function readStates(deps: ApplyDeps, origin: AssetSpace, dirty: readonly DirtyAsset[]): Promise<States> {
+  const { store, breathe } = deps;
+  const batch = openStateBatch(REPLICA_SEGMENTS_MAX);
+  const unknown: Uuid[] = [];
+  const lacking: Uuid[] = [];
+  const claimed = new Map<Uuid, AssetProjection['segments']>();
+  for (let i = 0; i < dirty.length && !batch.rest; i += BREATH_ASSETS) {
+    for (const { asset, state, projection, version } of await readSaid(
+      deps,
+      origin,
+      dirty.slice(i, i + BREATH_ASSETS),
+    )) {
+      if (state) batch.add(state, version);
+      else unknown.push(asset);
+      if (state && !state.removed && projection && projection.versions.size > 0) lacking.push(asset);
+      if (projection) claimed.set(asset, projection.segments);
+      if (batch.rest) break;
+    }
+    await breathe();
+  }
+  const seals = new Commit();
+  await noteSeals(store, seals, origin.space, claimed);
+  return { states: batch.states, unknown, lacking, seals, rest: batch.rest };
+}
+
+/** What is said of assets that the catalog can show. */
+async function readSaid(deps: ApplyDeps, origin: AssetSpace, dirty: readonly DirtyAsset[]) {
   const assets = dirty.map(({ asset }) => asset);
   const projections = await readProjections(deps, origin.space, dirty);
-  const shares = await readSharesOf(store, assets);
-  const present = await catalog.getAssets(assets as AssetId[]);
-  const states: AssetReplicaState[] = [];
-  const unknown: Uuid[] = [];
-  const withRows: Uuid[] = [];
-  const claimed = new Map<Uuid, AssetProjection['segments']>();
-  for (const [i, asset] of assets.entries()) {
+  const shares = await readSharesOf(deps.store, assets);
+  const present = await deps.catalog.getAssets(assets as AssetId[]);
+  return assets.map((asset, i) => {
     const [id, shared] = [asset as AssetId, shares[i]];
     // An asset is in one space: what another one says of it has no effect here.
     const projection = !shared || shared.space === origin.space ? projections[i] : undefined;
@@ -154,16 +236,8 @@ async function readStates(
     const said = projection && replicaState(id, origin, projection, known);
     // What was told or came, and does not count any more, goes; what was not told yet stays.
     const isGone = !said && known && shared?.space === origin.space && shared.told;
-    const state = isGone ? goneState(origin, known) : said;
-    if (state) states.push(state);
-    else unknown.push(asset);
-    if (said && projection.versions.size > 0) withRows.push(asset);
-    if (projection) claimed.set(asset, projection.segments);
-    if (i % BREATH_ASSETS === BREATH_ASSETS - 1) await breathe();
-  }
-  const seals = new Commit();
-  await noteSeals(store, seals, origin.space, claimed);
-  return { states, unknown, withRows, seals };
+    return { asset, state: isGone ? goneState(origin, known) : said, projection, version: known?.version ?? 0 };
+  });
 }
 
 /** What the assets amount to, in their order. */
@@ -181,7 +255,6 @@ async function readProjections(
     if (projection) continue;
     const replica = replicas[next++];
     projections[i] = replica && projectAsset(deps, replica);
-    if (next % BREATH_ASSETS === 0) await deps.breathe();
   }
   return projections;
 }

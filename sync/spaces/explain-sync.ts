@@ -1,6 +1,7 @@
 import { toHex, type Uuid } from '#core/kernel/index.ts';
 import { projectAsset } from '#sync/documents/index.ts';
 import { type DescribeDeps, subscriptionOf } from './describe-space.ts';
+import { findRemoval, removalText } from './find-removal.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { SyncExplanation } from './operations.ts';
 import { readReplica } from './replicas.ts';
@@ -32,7 +33,7 @@ export async function explainSync(
   const level = access.levelNow(deps.key.publicKey);
   lines.push(
     level === null
-      ? 'This device was removed from the space: nothing new comes.'
+      ? removalText(record.name, await findRemoval(deps, space))
       : `This device may ${level === 'manage' ? 'read, write and manage' : level} there.`,
   );
   const report = reports.get(record.space);

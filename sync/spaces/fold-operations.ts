@@ -135,7 +135,7 @@ async function readPieces({ blake3, breathe }: FoldDeps, judge: Judge, pieces: r
         waitsFor = read.for;
         break;
       }
-      if (voidFrom === next && !judge.access.isVoid(author, logId, next)) voidFrom += 1;
+      if (voidFrom === next && !reader.isVoid) voidFrom += 1;
       next += 1;
       if (read.kind === 'refused') addTo(refused, read.reason, 1);
       if (read.kind === 'announced') announced.push(...read.segments);

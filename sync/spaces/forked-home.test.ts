@@ -5,6 +5,7 @@ import {
   context,
   copyHome,
   emptyHome,
+  meet,
   meetAll,
   type MemoryNode,
   openMemoryNode,
@@ -101,6 +102,24 @@ test('who built on what a fork took away tells it anew, and is not stuck', async
   const before = await countOf(bert);
   await meetAll(await openMemoryNode(again.home), await openMemoryNode(bert.home));
   expect(await countOf(again)).toBe(before);
+});
+
+test('rows that were added to what a fork took away are told with it', async () => {
+  const { anna, bert, id } = await shareOne();
+  const backup = await copyHome(anna.home);
+  await anna.appendRows(id, 2);
+  await meetAll(anna, bert);
+  const again = await openMemoryNode(backup);
+  await again.catalog.updateAsset(id, { description: 'since' }, by);
+  await again.spaces.settle();
+  // Bert hears of the fork before he can tell it.
+  await bert.appendRows(id, 3);
+  await meet(bert, again);
+  await meetAll(bert, again);
+  for (const node of [again, bert]) {
+    expect(await node.segmentNumbers(id)).toEqual([1, 2, 3]);
+    expect((await node.spaces.listHeads('weather')).heads).toHaveLength(1);
+  }
 });
 
 test('what nobody has but others is shown, and told by whoever wants to', async () => {

@@ -17,7 +17,7 @@ export type Keyring = ReadonlyMap<string, Uint8Array>;
 
 /**
  * Opens what was sealed to this device, and the keys that those hand on. Each key is opened once: `known` are those of an
- * earlier state of the same space.
+ * earlier state of the same space, some of which may be of rotations that a fork has taken away.
  */
 export function openKeyring(
   deps: Pick<SealKeyDeps, 'blake3' | 'cipher'>,
@@ -28,7 +28,7 @@ export function openKeyring(
 ): Keyring {
   const { genesisId, keys } = access;
   const epochs = new Map(keys.map((epoch) => [toHex(epoch.keyId), epoch]));
-  const opened = new Map(known);
+  const opened = new Map([...known].filter(([id]) => epochs.has(id)));
   const waiting: KeyEpoch[] = [];
   for (const epoch of keys) {
     const id = toHex(epoch.keyId);

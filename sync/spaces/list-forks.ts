@@ -4,11 +4,13 @@ import { findAsset } from './apply-replicas.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ForkOutput } from './operations.ts';
 import { lostOperations, type RetellDeps } from './retell-lost.ts';
+import { readUnforked } from './unforked-space.ts';
 
 /** The logs of a space that ended because their device signed two operations for one place, and what this node has behind. */
 export async function listForks(deps: RetellDeps, space: OpenSpace): Promise<ForkOutput[]> {
   const { logs, blake3 } = deps;
   const forks: ForkOutput[] = [];
+  const unforked = await readUnforked(deps, space);
   for (const kind of ['control', 'data'] as const) {
     for (const name of space.store.logs(kind)) {
       const bytes = await logs.forkProof(name.author, name.logId);
@@ -19,7 +21,7 @@ export async function listForks(deps: RetellDeps, space: OpenSpace): Promise<For
       let lostCount = 0;
       for await (const _ of logs.operationsBehindFork(name.author, name.logId)) lostCount += 1;
       if (kind === 'data') {
-        for await (const { asset } of lostOperations(deps, space, name, {})) assets.add(asset);
+        for await (const { asset } of lostOperations(deps, space, name, unforked, {})) assets.add(asset);
       }
       forks.push({
         device,

@@ -10,7 +10,15 @@ import {
   type Member,
   REVOKE_SCHEMA,
 } from '#sync/access/index.ts';
-import { type Blake3, keyFingerprint, type LogStore } from '#sync/log/index.ts';
+import {
+  type Blake3,
+  type Ed25519,
+  isSignedAside,
+  keyFingerprint,
+  type LogName,
+  type LogStore,
+  peekOperation,
+} from '#sync/log/index.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { MemberOutput } from './operations.ts';
 
@@ -74,19 +82,44 @@ export async function grantLevel(space: OpenSpace, { device, level, encryptionKe
   await space.healKeys((plan) => plan !== undefined);
 }
 
+export interface RevokeDeps {
+  readonly logs: LogStore;
+  readonly blake3: Blake3;
+  readonly ed25519: Ed25519;
+}
+
 /** Removes a device for good; what it signed and this node has stays. Errors: `FORBIDDEN`. */
-export async function revokeMember(logs: LogStore, space: OpenSpace, member: Member): Promise<void> {
+export async function revokeMember(deps: RevokeDeps, space: OpenSpace, member: Member): Promise<void> {
   requireManager(space);
   const frontier: FrontierEntry[] = [];
-  for (const { author, logId } of space.store.logs()) {
-    if (toHex(author) !== toHex(member.device)) continue;
-    const head = await logs.tip(author, logId);
-    if (head?.tip) frontier.push({ logId, seq: head.tip.seq, operationId: head.tip.operationId });
+  for (const log of space.store.logs()) {
+    if (toHex(log.author) !== toHex(member.device)) continue;
+    const last = await lastSigned(deps, log);
+    if (last) frontier.push({ logId: log.logId, ...last });
   }
   const content = encodeRevokeRecord({ device: member.device, frontier });
   await space.signControl([{ schema: REVOKE_SCHEMA, content }]);
   // What is written from now on is not for this device.
   await space.healKeys((plan) => plan !== undefined);
+}
+
+/**
+ * The last operation of a log up to which all are signed by its author. What is not checked yet stands on the hash chain
+ * alone, which anybody can go on with; a frontier there would keep places for what the author signs later.
+ */
+async function lastSigned(
+  { logs, blake3, ed25519 }: RevokeDeps,
+  { author, logId }: LogName,
+): Promise<Omit<FrontierEntry, 'logId'> | undefined> {
+  const checkedCount = (await logs.tip(author, logId))?.verifiedCount ?? 0;
+  let last: Omit<FrontierEntry, 'logId'> | undefined;
+  for await (const bytes of logs.operationsFrom(author, logId, Math.max(0, checkedCount - 1))) {
+    const operation = peekOperation({ blake3 }, bytes);
+    const { seq } = operation.header;
+    if (seq >= checkedCount && !(await isSignedAside({ ed25519 }, operation))) break;
+    last = { seq, operationId: operation.id };
+  }
+  return last;
 }
 
 function requireManager({ access, record, self }: OpenSpace): void {

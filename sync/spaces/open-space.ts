@@ -175,7 +175,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
     ...(deps.quotas ? { quotas: deps.quotas } : {}),
     isAdmitted: (author) => toHex(author) === record.founder || readAccess().admitted.has(toHex(author)),
     isMember: (author) => toHex(author) === record.founder || readAccess().members.has(toHex(author)),
-    rank: (author) => readAccess().members.get(toHex(author))?.seniority ?? UNKNOWN_RANK,
+    rank: (author) => readAccess().admitted.get(toHex(author)) ?? UNKNOWN_RANK,
     onControl(operations) {
       takeControl(operations);
       onControlChange();
@@ -228,6 +228,11 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
 
   /** `seen` is what the records come after and nobody else may build on. */
   async function signControl(records: readonly ControlRecord[], seen: readonly Uint8Array[] = []): Promise<string[]> {
+    const { controlLogId } = await openOwn();
+    const head = await deps.logs.tip(key.publicKey, controlLogId);
+    // What the log says last waits for what never counts, and so would all that follows.
+    const isStuck = head?.tip && readAccess().waiting.has(toHex(head.tip.operationId));
+    if (isStuck && store.logs('control').some((log) => log.head?.frozenFrom !== undefined)) await renewLogs();
     const dependencies = sortDependencies([...readAccess().heads, ...seen]);
     return append(
       'control',
@@ -264,7 +269,7 @@ export async function openSpace(deps: SpaceDeps, record: SpaceRecord, onControlC
 
   /** Carries out what readers need to have the same key; false when nothing is due, or not by this device. */
   async function healKeys(isDue: (plan: KeyPlan | undefined) => boolean): Promise<boolean> {
-    const plan = planKeys(readAccess(), key.publicKey);
+    const plan = planKeys(readAccess(), key.publicKey, readKeyring());
     const keys = isDue(plan) && plan ? keyRecord(deps, readAccess(), readKeyring(), plan) : undefined;
     if (!keys || toHex(readAccess().hash) === futileAt) return false;
     const [id] = await signControl([keys], plan!.seen);
@@ -373,7 +378,7 @@ const listEnded = (store: SpaceStore): string =>
     .sort()
     .join('\n');
 
-/** Of an author who has no grant, and whose logs nobody has. */
+/** Of an author whom nobody let in, and whose logs nobody has. */
 const UNKNOWN_RANK = 2 ** 32 - 1;
 
 const NO_CONTENT = { kind: 'record', bytes: new Uint8Array() } as const;

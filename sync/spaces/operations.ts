@@ -21,11 +21,21 @@ const identityOutput = device.extend({
   identity: z.string(),
 });
 
+const removal = z.object({
+  /** Who signed it, as it is known here. */
+  device: z.string(),
+  name: z.string(),
+  /** By the clock of that device, ISO 8601. */
+  at: z.string(),
+});
+
 const space = z.object({
   space: z.string(),
   name: z.string(),
-  /** Of this device; null for one that was removed. */
+  /** Of this device; null for one that is no member any more. */
   level: z.enum(LEVELS).nullable(),
+  /** Of this device; null also when it is no member because whoever let it in was removed. */
+  removal: removal.nullable(),
   memberCount: z.int(),
   assetCount: z.int(),
 });
@@ -112,6 +122,7 @@ const merge = heads.extend({
 });
 
 export type IdentityOutput = z.output<typeof identityOutput>;
+export type RemovalOutput = z.output<typeof removal>;
 export type FoundedSpace = z.output<typeof foundedSpace>;
 export type SpaceSummary = z.output<typeof space>;
 export type SpaceDescription = z.output<typeof spaceDescription>;

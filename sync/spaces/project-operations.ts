@@ -6,6 +6,7 @@
 import {
   type AbortOptions,
   canonicalJson,
+  equalBytes,
   fromUtf8,
   readRecord,
   throwIfAborted,
@@ -14,7 +15,7 @@ import {
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
 import { type AccessState, includesLevel } from '#sync/access/index.ts';
-import { type LogHead, type LogName, type LogStore, operationCount } from '#sync/log/index.ts';
+import { type LogHead, type LogName, type LogStore, operationCount, peekOperation } from '#sync/log/index.ts';
 import { putAnnounced } from './announced-segments.ts';
 import { type AppliedLog, putAppliedLog, readAllApplied, readAppliedLog, readAppliedLogs } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
@@ -23,7 +24,7 @@ import type { FreshProjection, FreshProjections } from './fresh-projections.ts';
 import type { OpenSpace } from './open-space.ts';
 import { createOperationReader, type WaitReason } from './read-operation.ts';
 import { markRefolds, refoldAssets } from './refold-assets.ts';
-import { putStoredReplica, readStoredReplicas } from './replicas.ts';
+import { type DirtyAsset, putStoredReplica, readStoredReplicas } from './replicas.ts';
 import {
   appliedPrefix,
   dirtyKey,
@@ -35,7 +36,7 @@ import {
 } from './space-keys.ts';
 
 /** Operations that are folded and stored together: to store what so many amount to takes some milliseconds. */
-const BATCH_OPERATIONS = 2_000;
+const BATCH_OPERATIONS = 1_000;
 /** Bytes of operations that are held at one time. */
 const BATCH_BYTES_MAX = 16 * 2 ** 20;
 
@@ -51,6 +52,8 @@ export interface ProjectDeps extends FoldDeps {
   /** Folds on another thread; absent where there is none. */
   readonly foldAside?: FoldOperations | undefined;
   readonly fresh: FreshProjections;
+  /** Operations of one batch; `BATCH_OPERATIONS` when absent. Fewer where many batches are to follow each other. */
+  readonly batchOperations?: number | undefined;
 }
 
 export interface ProjectionReport {
@@ -64,6 +67,11 @@ export interface ProjectionReport {
 export interface ProjectOptions extends AbortOptions {
   /** The one log that something was appended to. */
   readonly only?: LogName;
+  /**
+   * Called with the assets of a batch once they are stored, when more follows: goes on while the next batch is folded, and
+   * ends before that is stored. Those that have to be folded anew are left out.
+   */
+  readonly onStored?: ((assets: readonly DirtyAsset[]) => Promise<void>) | undefined;
 }
 
 interface Context extends ProjectDeps {
@@ -73,6 +81,9 @@ interface Context extends ProjectDeps {
   readonly access: AccessState;
   readonly report: ProjectionReport;
   readonly batch: Batch;
+  readonly isLeft: (log: ProjectedLog) => boolean;
+  /** What goes on beside. */
+  beside: Promise<void>;
 }
 
 /** A data log and how far it was applied. */
@@ -102,12 +113,19 @@ export async function projectOperations(
   const { access } = judge;
   const names = space.store.logs('data');
   report.isRebuilt = await forgetWhatEnded(deps, space, names, space.endedControlLogs, options.only);
-  const context = { ...deps, space, judge, access, report, batch: openBatch() };
-  for (const log of await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names)) {
-    await findJudgedAnew(context, log);
-    await projectLog(context, log, options);
+  const batch = openBatch(deps.batchOperations);
+  const logs = await openLogs(deps, space, options.only && !report.isRebuilt ? [options.only] : names);
+  const isLeft = leftLogs(space, logs);
+  const context: Context = { ...deps, space, judge, access, report, batch, isLeft, beside: Promise.resolve() };
+  try {
+    for (const log of logs) {
+      await findJudgedAnew(context, log);
+      await projectLog(context, log, options);
+    }
+    await flush(context);
+  } finally {
+    await context.beside;
   }
-  await flush(context);
   await refoldAssets(deps, space, access, options);
   return report;
 }
@@ -170,6 +188,16 @@ async function areAllThere(
   return applied.size === 0;
 }
 
+/**
+ * True for a log whose author may have gone on in another one and told there again what stands in it: what waits for control
+ * operations may do so for good where one of their logs was forked.
+ */
+function leftLogs(space: OpenSpace, logs: readonly ProjectedLog[]): (log: ProjectedLog) => boolean {
+  const isForked = space.store.logs('control').some(({ head }) => head?.frozenFrom !== undefined);
+  return ({ name, path }) =>
+    isForked && logs.some((other) => other.path !== path && equalBytes(other.name.author, name.author));
+}
+
 /** Operations that have no effect for what they say, by reason. Errors: `JOURNAL_CORRUPT`. */
 export async function readRefused(store: KeyValueStore, space: Uuid): Promise<ReadonlyMap<string, number>> {
   const key = refusedKey(space);
@@ -201,20 +229,38 @@ const countOf = (head: LogHead | undefined): number => (head ? operationCount(he
 
 /**
  * Finds the operations that a revocation made void after they were applied, or that one does not make void any more, and
- * has their assets folded anew. What is void of a log is all behind some seq, so two questions find out that nothing changed.
+ * has their assets folded anew. What is void of a log is all behind some seq, so that of devices that were not removed two
+ * questions find out that nothing changed.
  */
-async function findJudgedAnew({ store, space, access, ...deps }: Context, log: ProjectedLog): Promise<void> {
+async function findJudgedAnew(context: Context, log: ProjectedLog): Promise<void> {
+  const { store, space, access, ...deps } = context;
   const { name, path, applied } = log;
   const { next, voidFrom } = applied;
   const isVoid = (seq: number) => access.isVoid(name.author, name.logId, seq);
   const isAsBefore = (voidFrom === 0 || !isVoid(voidFrom - 1)) && (voidFrom === next || isVoid(voidFrom));
-  if (isAsBefore) return;
-  const voidFromNow = firstOf(0, next, isVoid);
+  if (isAsBefore && access.levelNow(name.author) !== null) return;
+  const voidFromNow = await findVoidFrom(context, name, next);
+  if (voidFromNow === voidFrom) return;
   const changed = { from: Math.min(voidFrom, voidFromNow), to: Math.max(voidFrom, voidFromNow) };
   const commit = putAppliedLog(new Commit(), space.record.space, path, { ...applied, voidFrom: voidFromNow });
   await markRefolds({ ...deps, store }, space, access, name, changed, commit);
   await store.write(commit, { sync: false });
   log.applied = { ...applied, voidFrom: voidFromNow };
+}
+
+/** The seq of the first operation before `next` that a revocation makes void, else `next`. */
+async function findVoidFrom(
+  { access, logs, blake3 }: Context,
+  { author, logId }: LogName,
+  next: number,
+): Promise<number> {
+  const start = firstOf(0, next, (seq) => access.isVoid(author, logId, seq));
+  if (start === 0) return 0;
+  // The last one that stays by its place has to be the one that was meant.
+  for await (const bytes of logs.operationsFrom(author, logId, start - 1)) {
+    return access.isVoid(author, logId, start - 1, peekOperation({ blake3 }, bytes).id) ? start - 1 : start;
+  }
+  return start;
 }
 
 /** The first number from `start` to below `end` of which `holds` is true, as it is of all behind it; else `end`. */
@@ -228,9 +274,10 @@ function firstOf(start: number, end: number, holds: (number: number) => boolean)
   return low;
 }
 
-async function projectLog(context: Context, log: ProjectedLog, { signal }: AbortOptions): Promise<void> {
+async function projectLog(context: Context, log: ProjectedLog, options: ProjectOptions): Promise<void> {
   const { logs, report, batch } = context;
   const { name, head } = log;
+  const { signal } = options;
   const count = countOf(head);
   const verifiedCount = Math.min(head?.verifiedCount ?? 0, count);
   if (count > verifiedCount) addTo(report.waiting, 'signature', count - verifiedCount);
@@ -243,7 +290,7 @@ async function projectLog(context: Context, log: ProjectedLog, { signal }: Abort
     if (piece.from === start && piece.operations.length === 0 && waits(context, log, bytes, verifiedCount)) return;
     batch.add(piece, bytes);
     if (batch.isFull()) {
-      await flush(context);
+      context.beside = goOn(options.onStored, await flush(context));
       throwIfAborted(signal);
       if (log.isWaiting) return;
       piece = batch.open(log, verifiedCount);
@@ -252,26 +299,30 @@ async function projectLog(context: Context, log: ProjectedLog, { signal }: Abort
 }
 
 /** Whether the next operation of a log waits. */
-function waits({ judge, access, blake3, report }: Context, log: ProjectedLog, bytes: Uint8Array, end: number): boolean {
+function waits(context: Context, log: ProjectedLog, bytes: Uint8Array, end: number): boolean {
+  const { judge, access, blake3 } = context;
   const read = createOperationReader(judge, access, blake3, log.name, log.applied.heads).read(bytes);
   if (read.kind !== 'waits') return false;
-  noteWaiting(report, access, log.name, read.for, log.applied.next, end);
+  noteWaiting(context, log, read.for, log.applied.next, end);
   return true;
 }
 
-/** Counts the next operations of a log that could show something: not those that are void, nor those of who may only read. */
+/**
+ * Counts the next operations of a log that could show something: not those that are void, nor those of who may only read, nor
+ * those that their author may have told again in another log.
+ */
 function noteWaiting(
-  { waiting }: ProjectionReport,
-  access: AccessState,
-  { author, logId }: LogName,
+  { report, access, isLeft }: Context,
+  log: ProjectedLog,
   reason: WaitReason,
   next: number,
   end: number,
 ): void {
+  const { author, logId } = log.name;
   const level = access.levelNow(author);
-  if (level !== null && !includesLevel(level, 'write')) return;
+  if ((level !== null && !includesLevel(level, 'write')) || isLeft(log)) return;
   const count = firstOf(next, end, (seq) => access.isVoid(author, logId, seq)) - next;
-  if (count > 0) addTo(waiting, reason, count);
+  if (count > 0) addTo(report.waiting, reason, count);
 }
 
 /** Operations that are to be folded and stored together. */
@@ -290,7 +341,7 @@ interface GrowingPiece extends LogPiece {
   readonly operations: Uint8Array[];
 }
 
-function openBatch(): Batch {
+function openBatch(operationsMax = BATCH_OPERATIONS): Batch {
   const batch: Batch = {
     pieces: [],
     operationCount: 0,
@@ -306,22 +357,30 @@ function openBatch(): Batch {
       batch.operationCount += 1;
       batch.byteCount += bytes.length;
     },
-    isFull: () => batch.operationCount >= BATCH_OPERATIONS || batch.byteCount >= BATCH_BYTES_MAX,
+    isFull: () => batch.operationCount >= operationsMax || batch.byteCount >= BATCH_BYTES_MAX,
     clear: () => void Object.assign(batch, { pieces: [], operationCount: 0, byteCount: 0 }),
   };
   return batch;
 }
 
-async function flush(context: Context): Promise<void> {
+/** Starts what goes on beside the next batch. What is wrong with it is met when it is awaited. */
+function goOn(onStored: ProjectOptions['onStored'], assets: readonly DirtyAsset[]): Promise<void> {
+  const beside = Promise.resolve(onStored?.(assets));
+  beside.catch(() => undefined);
+  return beside;
+}
+
+/** Folds and stores what was gathered. Returns the assets that are as they are to be. */
+async function flush(context: Context): Promise<readonly DirtyAsset[]> {
   const { store, space, report, batch, judge, foldAside, fresh } = context;
   const { space: spaceId } = space.record;
   const pieces = batch.pieces.filter(({ piece }) => piece.operations.length > 0);
   const isSmall = batch.operationCount < FOLD_ASIDE_OPERATIONS_MIN;
   batch.clear();
-  if (pieces.length === 0) return;
+  if (pieces.length === 0) return [];
   const fold = isSmall || !foldAside ? foldHere(context) : foldAside;
   const commit = new Commit();
-  const shown: [Uuid, FreshProjection][] = [];
+  const stored: (DirtyAsset & FreshProjection & { readonly mustRebuild: boolean })[] = [];
   const folded = await fold(
     judge,
     pieces.map(({ piece }) => piece),
@@ -332,7 +391,7 @@ async function flush(context: Context): Promise<void> {
           if (mustRebuild) commit.put(refoldKey(spaceId, asset), new Uint8Array());
           const mark = fresh.newMark();
           putStoredReplica(commit, spaceId, asset, replica, mark);
-          shown.push([asset, { mark, projection, byteCount: replica.length }]);
+          stored.push({ asset, mark, projection, byteCount: replica.length, mustRebuild });
         }
       },
     },
@@ -342,22 +401,25 @@ async function flush(context: Context): Promise<void> {
     const { next, heads, voidFrom, waitsFor } = folded.pieces[i]!;
     const { applied } = log;
     log.isWaiting = waitsFor !== undefined;
-    if (waitsFor) noteWaiting(report, judge.access, piece, waitsFor, next, end);
+    if (waitsFor) noteWaiting(context, log, waitsFor, next, end);
     if (next === piece.from) continue;
     appliedCount += next - piece.from;
     log.applied = { next, heads, voidFrom: applied.voidFrom === applied.next ? voidFrom : applied.voidFrom };
     putAppliedLog(commit, spaceId, log.path, log.applied);
   }
-  if (appliedCount === 0) return;
+  if (appliedCount === 0) return [];
   for (const segment of folded.announced) putAnnounced(commit, spaceId, segment);
   if (folded.refused.size > 0) {
     const counts = new Map(await readRefused(store, spaceId));
     for (const [reason, count] of folded.refused) addTo(counts, reason, count);
     commit.put(refusedKey(spaceId), canonicalJson(Object.fromEntries(counts)));
   }
+  await context.beside;
   await store.write(commit, { sync: false });
-  for (const [asset, projection] of shown) fresh.keep(spaceId, asset, projection);
+  for (const { asset, mark, projection, byteCount } of stored)
+    fresh.keep(spaceId, asset, { mark, projection, byteCount });
   report.appliedCount += appliedCount;
+  return stored.filter(({ mustRebuild }) => !mustRebuild);
 }
 
 function addTo<K>(counts: Map<K, number>, key: K, count: number): void {

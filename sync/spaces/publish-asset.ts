@@ -27,7 +27,7 @@ import { readReplica } from './replicas.ts';
 import { putSharedAsset, type SharedAsset, sharedFieldsOf, SUBSCRIBE_FIELD } from './shared-asset.ts';
 import { sharedAssetKey } from './space-keys.ts';
 import { recordOf, tellAsset, type Told } from './tell-asset.ts';
-import { findTold, untoldVersions, type VersionDeps, versionInput } from './version-input.ts';
+import { findTold, untoldVersions, type VersionDeps, versionInput, type VersionPast } from './version-input.ts';
 
 export interface PublishDeps extends ProjectDeps, VersionDeps {
   readonly clock: Clock;
@@ -101,16 +101,30 @@ async function tellFields(context: Context, asset: CatalogAsset): Promise<void> 
 
 async function tellVersions(context: Context, asset: CatalogAsset, { signal }: AbortOptions): Promise<void> {
   const { catalog, space } = context;
-  let base = asset.origin?.head?.operationId ?? null;
+  let past = await findPast(context, asset);
   for (const version of untoldVersions(asset)) {
     throwIfAborted(signal);
-    const input = await versionInput(context, space.record.space, asset.id, version, base, { signal });
+    const input = await versionInput(context, space.record.space, asset.id, version, past, { signal });
     const before = context.replica && findTold(space.self, projectAsset(context, context.replica), input);
     const records = () => encodeVersion(input).map((bytes) => recordOf(VERSION_SCHEMA, bytes));
     const operationId = before ?? (await tell(context, records())).at(-1)!;
     await catalog.setHead(asset.id, { operationId, version });
-    base = operationId;
+    past = { base: operationId, parents: [operationId] };
   }
+}
+
+/**
+ * What the first of the untold versions continues. Where what it changes counts no more, it comes after the last version of
+ * this node that does.
+ */
+async function findPast({ catalog, replica, ...deps }: Context, { id, origin }: CatalogAsset): Promise<VersionPast> {
+  const head = origin?.head?.operationId ?? null;
+  if (head === null) return { base: null, parents: [] };
+  const versions = replica && projectAsset(deps, replica).versions;
+  const stands = (operationId: string) => versions?.get(operationId)?.missing.length === 0;
+  if (stands(head)) return { base: head, parents: [head] };
+  const known = (await catalog.listVersions(id)).flatMap(({ operationId }) => operationId ?? []);
+  return { base: null, parents: known.filter(stands).slice(0, 1) };
 }
 
 async function tellEdges(context: Context, { id }: CatalogAsset): Promise<void> {

@@ -12,6 +12,7 @@ import {
   type Uuid,
 } from '#core/kernel/index.ts';
 import { Commit, type KeyValueStore } from '#core/platform/ports.ts';
+import { requireMembership } from './find-removal.ts';
 import type { OpenSpace } from './open-space.ts';
 import { projectOperations } from './project-operations.ts';
 import { publishAsset, type PublishDeps } from './publish-asset.ts';
@@ -52,6 +53,12 @@ const OF_THE_MACHINE: readonly ErrorCode[] = ['IO_FAILED', 'DISK_FULL', 'STORE_D
 const isOneOf = (error: unknown, codes: readonly ErrorCode[]): boolean =>
   codes.some((code) => isGranaryError(error, code));
 
+/** The last entry of the catalog's journal that the spaces have been told. Errors: `JOURNAL_CORRUPT`. */
+export async function readToldUntil(store: KeyValueStore): Promise<number> {
+  const stored = await store.get(PUBLISHED);
+  return stored ? readRecord<number>(PUBLISHED, stored) : 0;
+}
+
 /**
  * Tells the spaces what the journal of the catalog has since the last time, and what could not be told then. An asset of
  * which its space cannot be told now, for want of a right or a key, is remembered; it holds up no other.
@@ -65,8 +72,7 @@ export async function publishChanges(
   const faults = new Map<Uuid, string>();
   const assetFaults = new Map<Uuid, string>();
   const told = new Set<Uuid>();
-  const stored = await store.get(PUBLISHED);
-  const start = stored ? readRecord<number>(PUBLISHED, stored) : 0;
+  const start = await readToldUntil(store);
   // What the catalog has and nobody was told stays as it is meanwhile.
   if (deps.hold.isHeld) return { toldUntil: start, told, faults, assetFaults };
   const last = await catalog.lastSequence();
@@ -76,6 +82,7 @@ export async function publishChanges(
   async function isTold(space: OpenSpace, shared: SharedAsset): Promise<boolean> {
     if (faults.has(shared.space)) return false;
     try {
+      await requireMembership(deps, space);
       if ((await publishOnce(deps, space, shared, options)) > 0) told.add(shared.space);
       return true;
     } catch (error) {

@@ -39,6 +39,8 @@ export type ReadOperation =
 export interface OperationReader {
   /** The control operations that the author had last said to have seen, in hexadecimal digits. */
   readonly heads: readonly string[];
+  /** Whether a revocation makes the operation void that was read last. */
+  readonly isVoid: boolean;
   read(bytes: Uint8Array): ReadOperation;
   /** The asset that an operation is about, whatever becomes of it; undefined when it is about none or cannot be read. */
   readSubject(bytes: Uint8Array): Uuid | undefined;
@@ -54,6 +56,7 @@ export function createOperationReader(
 ): OperationReader {
   const [authorHex, logIdHex] = [toHex(author), toHex(logId)];
   let level: Level | null | undefined = access.levelAt(author, heads.map(fromHex));
+  let isVoid = false;
 
   function openEnvelope({ header: { seq, backlink }, body }: SignedOperation): Envelope | ReadOperation {
     if (!body) return refuse('malformed');
@@ -70,6 +73,7 @@ export function createOperationReader(
 
   function read(bytes: Uint8Array): ReadOperation {
     const signed = splitOperation({ blake3 }, bytes);
+    isVoid = access.isVoid(author, logId, signed.header.seq, signed.id);
     const segments = readAnnouncement(signed, record.space);
     if (segments) return mayAnnounce(access, signed) ? { kind: 'announced', segments } : refuse('forbidden');
     const envelope = openEnvelope(signed);
@@ -92,7 +96,7 @@ export function createOperationReader(
       seq,
       clock,
       dependencies: dependencies.map(toHex),
-      isVoid: isForbidden || access.isVoid(author, logId, seq),
+      isVoid: isForbidden || isVoid,
       schema,
       content,
     };
@@ -102,6 +106,9 @@ export function createOperationReader(
   return {
     get heads() {
       return heads;
+    },
+    get isVoid() {
+      return isVoid;
     },
     read,
     readSubject,

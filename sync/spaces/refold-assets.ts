@@ -17,7 +17,7 @@ import { refoldKey, refoldPrefix } from './space-keys.ts';
 
 /** Assets whose operations are held at one time. The logs are read once for so many. */
 const ASSETS_AT_ONCE = 256;
-const BREATH_OPERATIONS = 256;
+const BREATH_OPERATIONS = 64;
 
 type Deps = Omit<ProjectDeps, 'openDocument'>;
 

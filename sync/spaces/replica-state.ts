@@ -1,7 +1,13 @@
 import type { AssetReplicaState, AssetSpace, CatalogAsset, LineageEdge, ReplicaVersion } from '#core/catalog/index.ts';
-import { type SchemaJson, schemaToJson } from '#core/columnar/index.ts';
+import { schemaToJson } from '#core/columnar/index.ts';
 import type { AssetId, Uuid } from '#core/kernel/index.ts';
-import { type AssetProjection, manifestOf, type VersionFacts } from '#sync/documents/index.ts';
+import {
+  type AssetProjection,
+  fittingVersions,
+  manifestOf,
+  schemaOf,
+  type VersionFacts,
+} from '#sync/documents/index.ts';
 import { sharedFieldsOf } from './shared-asset.ts';
 
 /**
@@ -57,23 +63,42 @@ function numberVersions(
  * the whole at once.
  */
 function planVersions(projection: AssetProjection, asset: CatalogAsset | undefined): ReplicaVersion[] {
-  const { shown, versions } = projection;
   const head = asset?.origin?.head?.operationId ?? null;
+  let { shown } = projection;
   if (shown === head) return [];
+  let chain = shown === null ? [] : chainBetween(projection, head, shown);
+  if (fittingVersions(projection, chain).length < chain.length) {
+    shown = newestFitting(projection);
+    if (shown === head) return [];
+    chain = shown === null ? [] : chainBetween(projection, head, shown);
+  }
   if (shown === null) return [noVersion(asset!)];
+  // Another branch counts now: what it holds takes the place of what was shown.
+  if (head !== null && chain[0]!.base !== head) return whole(projection, shown);
+  let schema = schemaOf(projection, chain[0]!);
+  return chain.map((version) => ({ ...factsOf(version), schema: (schema = version.schema ?? schema) }));
+}
+
+/** What comes after one version up to another, or all up to it when it does not continue that one. */
+function chainBetween({ versions }: AssetProjection, start: string | null, end: string): VersionFacts[] {
   const chain: VersionFacts[] = [];
-  for (let id: string | null = shown; id !== null && id !== head;) {
-    const version: VersionFacts | undefined = versions.get(id);
-    if (!version) return [];
+  for (let id: string | null = end; id !== null && id !== start;) {
+    const version: VersionFacts = versions.get(id)!;
     chain.push(version);
     id = version.base;
   }
-  const oldest = chain.at(-1)!;
-  // Another branch counts now: what it holds takes the place of what was shown.
-  if (head !== null && oldest.base !== head) return whole(projection, shown);
-  const schemas = schemasOf(projection, chain.toReversed());
-  if (!schemas) return [];
-  return chain.toReversed().map((version, i) => ({ ...factsOf(version), schema: schemas[i]! }));
+  return chain.reverse();
+}
+
+/** Where the newest version is not what it says it is: the next one that is, and what that one changes. */
+function newestFitting(projection: AssetProjection): string | null {
+  const { heads, versions } = projection;
+  const depth = (id: string) => versions.get(id)!.depth;
+  const ranked = heads.toSorted((left, right) => depth(right) - depth(left) || (left < right ? -1 : 1));
+  const chains = ranked.map((id) => chainBetween(projection, null, id));
+  const fitting = chains.map((chain) => fittingVersions(projection, chain));
+  const found = fitting.find((versions, i) => versions.length === chains[i]!.length) ?? fitting[0];
+  return found?.at(-1)?.id ?? null;
 }
 
 /** What was shown counts no more, and nothing else does: the rows go, the columns stay for those that may come. */
@@ -94,19 +119,6 @@ function whole(projection: AssetProjection, id: string): ReplicaVersion[] {
   if (manifest.kind !== 'complete') return [];
   const facts = factsOf(projection.versions.get(id)!);
   return [{ ...facts, base: null, added: manifest.segments, removed: [], schema: manifest.schema }];
-}
-
-/** The schema of each version; each without its own has that of its base. */
-function schemasOf(projection: AssetProjection, chain: readonly VersionFacts[]): SchemaJson[] | undefined {
-  const [first] = chain;
-  if (!first) return [];
-  let schema = first.schema;
-  if (schema === null) {
-    const manifest = manifestOf(projection, first.id);
-    if (manifest.kind !== 'complete') return undefined;
-    schema = manifest.schema;
-  }
-  return chain.map((version) => (schema = version.schema ?? schema!));
 }
 
 const factsOf = ({ id, base, added, removed, rowCount, byteCount, createdAt, sources }: VersionFacts) => ({

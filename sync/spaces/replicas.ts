@@ -59,18 +59,17 @@ export interface DirtyAsset {
   readonly mark: Uint8Array;
 }
 
-/** The assets whose replicas the catalog has not taken in yet, in order, behind `after`. */
+/** The assets whose replicas the catalog has not taken in yet, in order, from `from` on. */
 export async function readDirtyAssets(
   store: KeyValueStore,
   space: Uuid,
-  after: string,
+  from: string,
   limit: number,
 ): Promise<DirtyAsset[]> {
   const prefix = dirtyPrefix(space);
   const { lt } = prefixRange(prefix);
   const assets: DirtyAsset[] = [];
-  // The least key behind another is that with a zero byte at its end.
-  for await (const [key, mark] of store.entries({ gte: after === '' ? prefix : `${prefix}${after}\0`, lt, limit })) {
+  for await (const [key, mark] of store.entries({ gte: prefix + from, lt, limit })) {
     assets.push({ asset: key.slice(prefix.length) as Uuid, mark });
   }
   return assets;

@@ -1,7 +1,8 @@
 /**
  * Signs anew what this device had told a space and what counts no more, because a log was forked: its own operations
- * behind the fork of its own log, and those that wait for operations behind the fork of another one. What another device
- * lost, this one can tell in its place, when a person wants it.
+ * behind the fork of its own log, those that wait for operations behind the fork of another one, and those that were written
+ * under rights or keys behind the fork of a control log. What another device lost, this one can tell in its place, when a
+ * person wants it.
  *
  * What all of it would have amounted to is found by folding it once more, as if there were no fork; the difference is told in the
  * log that this device has now. A mark for each ended log and asset keeps it from being told twice.
@@ -40,7 +41,8 @@ import {
   VERSION_SCHEMA,
   waitingOperations,
 } from '#sync/documents/index.ts';
-import { isSigned, type Ed25519, type LogName, peekOperation } from '#sync/log/index.ts';
+import { type AccessState, includesLevel } from '#sync/access/index.ts';
+import { isSigned, type LogName, operationCount, peekOperation } from '#sync/log/index.ts';
 import { decodeSealedSegment } from '#sync/segments/index.ts';
 import { readAppliedLog } from './applied-log.ts';
 import { findAsset } from './apply-replicas.ts';
@@ -50,13 +52,14 @@ import type { ProjectDeps, ProjectionReport } from './project-operations.ts';
 import type { SigningHold } from './publish-changes.ts';
 import { createOperationReader } from './read-operation.ts';
 import { readReplica } from './replicas.ts';
+import { retellControl } from './retell-control.ts';
 import { retoldKey } from './space-keys.ts';
 import { recordOf, type Told, tellAsset } from './tell-asset.ts';
+import { readUnforked, type UnforkedDeps, type UnforkedSpace } from './unforked-space.ts';
 import { findTold } from './version-input.ts';
 
-export interface RetellDeps extends ProjectDeps {
+export interface RetellDeps extends ProjectDeps, UnforkedDeps {
   readonly catalog: Catalog;
-  readonly ed25519: Ed25519;
 }
 
 /** Operations about one asset, by id. */
@@ -79,6 +82,7 @@ export type Retelling = ReturnType<typeof createRetelling>;
  */
 export function createRetelling() {
   const done = new Set<Uuid>();
+  const toldControl = new Set<string>();
   return async (
     deps: RetellDeps & { readonly hold: SigningHold; readonly logger: Logger },
     space: OpenSpace,
@@ -87,11 +91,14 @@ export function createRetelling() {
   ): Promise<number> => {
     const { space: id } = space.record;
     if (appliedCount > 0 || isRebuilt) done.delete(id);
-    if (done.has(id) || deps.hold.isHeld) return 0;
+    const mayTell = includesLevel(space.access.members.get(space.self)?.level, 'write');
+    if (done.has(id) || deps.hold.isHeld || !mayTell) return 0;
     try {
+      const unforked = await readUnforked(deps, space);
+      const controlCount = unforked ? await retellControl(space, unforked, toldControl) : 0;
       const count = await retellLost(deps, space, options);
       done.add(id);
-      return count;
+      return controlCount + count;
     } catch (error) {
       if (!isGranaryError(error) || !PASSING.has(error.code)) throw error;
       deps.logger.warn('What a fork took away is not told again yet.', { cause: error.message });
@@ -123,19 +130,31 @@ export interface LostOperation {
   readonly operation: AssetOperation;
 }
 
-/** What this node has of a data log behind its fork, as far as it can be opened. */
+/**
+ * What this node has of a data log and does not count, as far as it can be opened: what lies behind its fork, and what waits
+ * for control operations or keys that `unforked` has and the space has lost.
+ */
 export async function* lostOperations(
   { logs, store, blake3, ed25519 }: Pick<RetellDeps, 'logs' | 'store' | 'blake3' | 'ed25519'>,
   space: OpenSpace,
   name: LogName,
+  unforked: UnforkedSpace | undefined,
   options: AbortOptions,
 ): AsyncIterable<LostOperation> {
   const head = await logs.tip(name.author, name.logId);
-  if (head?.frozenFrom === undefined) return;
-  const applied = await readAppliedLog(store, space.record.space, logPathOf(name));
-  // What comes before the fork says under which rights the rest was written.
-  if (applied.next < head.frozenFrom) return;
-  const reader = createOperationReader(space, space.access, blake3, name, applied.heads);
+  if (!head) return;
+  const { next, heads } = await readAppliedLog(store, space.record.space, logPathOf(name));
+  const isStuck = next < operationCount(head);
+  // What comes before says under which rights the rest was written.
+  if (head.verifiedCount < operationCount(head) || (isStuck ? !unforked : head.frozenFrom === undefined)) return;
+  const isOwn = toHex(name.author) === space.self;
+  const access = isStuck ? judgedBy(unforked!.access, isOwn ? space.access : undefined) : space.access;
+  const reader = createOperationReader(isStuck ? unforked! : space, access, blake3, name, heads);
+  for await (const bytes of logs.operationsFrom(name.author, name.logId, next, options)) {
+    const read = reader.read(bytes);
+    if (read.kind === 'waits') return;
+    if (read.kind === 'asset') yield read;
+  }
   for await (const bytes of logs.operationsBehindFork(name.author, name.logId, options)) {
     if (!isSigned({ ed25519 }, peekOperation({ blake3 }, bytes))) return;
     const read = reader.read(bytes);
@@ -144,11 +163,21 @@ export async function* lostOperations(
   }
 }
 
-/** What this node has behind the forks of all data logs, by asset. */
+/** A home that was restored has not the control operations that it had seen: what it wrote is judged by what it may now. */
+function judgedBy(whole: AccessState, now: AccessState | undefined): AccessState {
+  const levelAt: AccessState['levelAt'] = (device, heads) => {
+    const level = whole.levelAt(device, heads);
+    return level === undefined ? now?.levelNow(device) : level;
+  };
+  return { ...whole, levelAt };
+}
+
+/** What this node has of all data logs that does not count, by asset. */
 async function readLost(deps: RetellDeps, space: OpenSpace, options: AbortOptions): Promise<Map<Uuid, Lost>> {
   const lost = new Map<Uuid, Lost>();
+  const unforked = await readUnforked(deps, space);
   for (const name of space.store.logs('data')) {
-    for await (const { asset, operation } of lostOperations(deps, space, name, options)) {
+    for await (const { asset, operation } of lostOperations(deps, space, name, unforked, options)) {
       const ofAsset = lost.get(asset) ?? new Map();
       lost.set(asset, ofAsset.set(operation.id, operation));
     }
@@ -186,7 +215,7 @@ async function retellAsset(
   const [is, shallBe] = [projectAsset(deps, replica ?? emptyOf(deps)), projectAsset(deps, whole)];
   // In the present log, what follows would wait as well.
   const present = toHex((await space.ownDataLog()).logId);
-  if (told.some(({ id, logId }) => waiting.has(id) && logId === present)) await space.renewLogs();
+  if (told.some(({ logId }) => logId === present)) await space.renewLogs();
 
   let count = 0;
   const tell = async (contents: readonly Told[], options: { alsoWrite?: Commit; logId?: Uint8Array } = {}) => {

@@ -3,13 +3,15 @@
  * catalog signed, and the catalog given what others changed. Each step can be repeated after a crash.
  */
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
-import { type ApplyDeps, applyReplicas } from './apply-replicas.ts';
+import { type ApplyDeps, applyReplicas, openNewAssets } from './apply-replicas.ts';
 import { carrySpace, isCarried } from './carry-space.ts';
+import { isLeft } from './find-removal.ts';
 import type { KeyTurns } from './key-turns.ts';
 import type { OpenSpace } from './open-space.ts';
 import { NOTHING_PROJECTED, type ProjectionReport, projectOperations } from './project-operations.ts';
-import { type FollowDeps, publishChanges } from './publish-changes.ts';
+import { type FollowDeps, publishChanges, readToldUntil } from './publish-changes.ts';
 import type { RetellDeps, Retelling } from './retell-lost.ts';
+import { readUntaken } from './untaken.ts';
 
 export interface SettleDeps extends ApplyDeps, FollowDeps, RetellDeps {}
 
@@ -49,6 +51,10 @@ export async function settleSpaces(
   const changed = new Set<Uuid>();
   const projections = new Map<Uuid, ProjectionReport>();
   for (const [id, space] of spaces) {
+    if (isLeft(space)) {
+      projections.set(id, NOTHING_PROJECTED);
+      continue;
+    }
     if (isCarried(space)) {
       if ((await carrySpace(deps, space, options)).hasNews) changed.add(id);
       projections.set(id, NOTHING_PROJECTED);
@@ -56,7 +62,8 @@ export async function settleSpaces(
       continue;
     }
     while (!deps.hold.isHeld && (await space.healKeys((plan) => isTurn(id, plan)))) changed.add(id);
-    const report = await projectOperations(deps, space, options);
+    const onStored = isHeld ? undefined : await openNewAssets(deps, space, await readToldUntil(deps.store), options);
+    const report = await projectOperations(deps, space, { ...options, onStored });
     if (report.appliedCount > 0) changed.add(id);
     projections.set(id, report);
     if ((await retell(deps, space, report, options)) > 0) changed.add(id);
@@ -66,8 +73,9 @@ export async function settleSpaces(
   for (const id of told) changed.add(id);
   const reports = new Map<Uuid, SettleReport>();
   for (const [id, space] of spaces) {
-    const applied = isHeld ? undefined : await applyReplicas(deps, space, toldUntil, options);
-    const [projection, refusedAssets] = [projections.get(id)!, applied?.refused ?? new Map()];
+    // A space that goes on without this device stays here as it is.
+    if (!isHeld && !isLeft(space)) await applyReplicas(deps, space, toldUntil, options);
+    const [projection, refusedAssets] = [projections.get(id)!, await readUntaken(deps.store, id)];
     reports.set(id, { projection, refusedAssets, publishFault: faults.get(id), untoldAssets: assetFaults });
   }
   return { reports, changed };

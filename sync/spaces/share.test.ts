@@ -75,6 +75,30 @@ describe('a shared asset', () => {
     await expectEqual(ada, bob, cleo);
   });
 
+  it('stands in the audit trail as replicated where it came to, and not where it was changed', async () => {
+    await ada.commit('sales', [1], { source: 'sales.csv', create: { tags: ['q1', 'eu'] } });
+    await share(ada, 'sales');
+    const changes = [
+      { maxErrors: { id: '0.5' } },
+      { maxErrors: { id: null } },
+      { description: 'x' },
+      { description: '' },
+      { name: 'revenue', tags: ['z', 'a', 'z '] },
+    ];
+    for (const change of changes) {
+      await agree(ada, bob);
+      await ada.update('sales', change);
+    }
+    await Promise.all([ada.commit('revenue', [2], { source: 'more.csv' }), ada.spaces.settle()]);
+    await agree(ada, bob);
+    await ada.commit('revenue', [3], { removed: [1, 2] });
+    await agree(ada, bob);
+    expect(await ada.replicated()).toEqual([]);
+    expect(await bob.replicated()).toHaveLength(changes.length + 2);
+    const asset = await bob.catalog.getAsset('revenue');
+    expect([asset.description, asset.maxErrors]).toEqual([null, undefined]);
+  });
+
   it('keeps what was changed at the same time in different places', async () => {
     await ada.commit('sales', [1], { create: { description: 'one two three', tags: ['a', 'b'] } });
     await share(ada, 'sales');

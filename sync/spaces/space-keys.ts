@@ -13,6 +13,7 @@
  * | `space-refold/<space>/<asset>`               | empty: the asset is to be folded anew from all logs          |
  * | `space-refused/<space>`                      | how many operations have no effect, by reason                |
  * | `space-untold/<space>/<asset>`               | empty: the space has not been told of a change made here     |
+ * | `space-untaken/<space>/<asset>`              | why the catalog cannot take in what the space says of it     |
  * | `space-published`                            | the number of the last journal entry that was published      |
  * | `space-seal/<segment>/<space>/<asset>`       | how the document of an asset says that a segment is sealed   |
  * | `space-seal-proved/<name>`                   | the sealed segment of that name, proved by this node         |
@@ -47,6 +48,8 @@ export const refoldKey = (space: string, asset: string): string => refoldPrefix(
 export const refusedKey = (space: string): string => `space-refused/${space}`;
 export const untoldPrefix = (space: string): string => `space-untold/${space}/`;
 export const untoldKey = (space: string, asset: string): string => untoldPrefix(space) + asset;
+export const untakenPrefix = (space: string): string => `space-untaken/${space}/`;
+export const untakenKey = (space: string, asset: string): string => untakenPrefix(space) + asset;
 export const sealedPrefix = (segment: string, space: string): string => `space-seal/${segment}/${space}/`;
 export const sealedKey = (segment: string, space: string, asset: string): string =>
   sealedPrefix(segment, space) + asset;

@@ -87,6 +87,8 @@ export interface SpaceStoreOptions {
 export interface SpaceStore extends OperationStore {
   /** All operations of control logs that count, log after log; also of those who were not let in. */
   controlOperations(): AsyncIterable<SignedOperation>;
+  /** The control logs in an order in which another node can take them in. */
+  controlLogs(): SpaceLog[];
   /** The logs of the space, as far as they were followed; those of one kind when it is named. */
   logs(kind?: LogKind): SpaceLog[];
 }
@@ -326,6 +328,10 @@ export async function openSpaceStore(
     arrivalsAfter: (after) => index.arrivalsAfter(after),
     append: (operations) => serially(() => append(operations)),
     controlOperations,
+    controlLogs: () =>
+      [...index.all()]
+        .filter(({ kind, author }) => kind === 'control' && isAdmitted(author))
+        .sort((left, right) => rank(left.author) - rank(right.author)),
     logs: (kind) => [...index.all()].filter((log) => (!kind || log.kind === kind) && isAdmitted(log.author)),
   };
 }

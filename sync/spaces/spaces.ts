@@ -14,6 +14,7 @@ import { keyFingerprint } from '#sync/log/index.ts';
 import type { SpaceView } from '#sync/reconcile/index.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
+import { findRemoval } from './find-removal.ts';
 import { createFreshProjections } from './fresh-projections.ts';
 import type { JoinedSpace } from './join-space.ts';
 import { findLackingRows, markLacking } from './lacking-rows.ts';
@@ -89,10 +90,10 @@ export interface Spaces {
   admit(space: OpenSpace, device: NewMember): Promise<void>;
   /** Takes a space in whose control operations a member has handed over. Errors: see `joinSpace`. */
   join(input: JoinedSpace): Promise<OpenSpace>;
-  /** Applies what came, and tells the spaces what was changed here; calls at the same time are one. */
+  /** Applies what came, and tells the spaces what was changed here; calls at the same time are one. Errors: `CANCELLED`. */
   settle(): Promise<void>;
-  /** Resolves once no settling runs. */
-  idle(): Promise<void>;
+  /** Ends the settling that runs, at its next step, and settles no more; resolves once none runs. */
+  close(): Promise<void>;
   /** What the last settling found. */
   reports(): ReadonlyMap<Uuid, SettleReport>;
   /** Calls the listener when peers may find something new in a space, or its members changed. */
@@ -117,7 +118,7 @@ export interface Spaces {
 /** Opens nothing before it is used. */
 export function createSpaces(given: SpacesDeps): Spaces {
   const deps = { ...given, fresh: createFreshProjections() };
-  const { key, store, clock, blake3, logs } = deps;
+  const { key, store, clock, blake3 } = deps;
   const self = toHex(key.publicKey);
   const listeners = new Set<() => void>();
   const tell = () => {
@@ -129,10 +130,11 @@ export function createSpaces(given: SpacesDeps): Spaces {
   /** What is shared is not written while it is told. */
   const oneAtATime = createMutex();
   let reports: ReadonlyMap<Uuid, SettleReport> = new Map();
+  const closed = new AbortController();
 
   const { settle, idle } = createSettleLoop(() =>
     oneAtATime(async () => {
-      const outcome = await settleSpaces(deps, await opened(), memory);
+      const outcome = await settleSpaces(deps, await opened(), memory, { signal: closed.signal });
       reports = outcome.reports;
       if (outcome.changed.size > 0) tell();
     }),
@@ -141,13 +143,15 @@ export function createSpaces(given: SpacesDeps): Spaces {
   async function summaries(spaces: readonly OpenSpace[]): Promise<SpaceSummary[]> {
     const assetCounts = new Map<Uuid, number>();
     for (const { space } of await readSharedAssets(store)) assetCounts.set(space, (assetCounts.get(space) ?? 0) + 1);
-    return spaces.map(({ record, access }) => ({
-      space: record.space,
-      name: record.name,
-      level: access.levelNow(key.publicKey),
-      memberCount: [...access.members.values()].filter(({ level }) => level !== null).length,
-      assetCount: assetCounts.get(record.space) ?? 0,
-    }));
+    const summarise = async (space: OpenSpace): Promise<SpaceSummary> => ({
+      space: space.record.space,
+      name: space.record.name,
+      level: space.access.levelNow(key.publicKey),
+      removal: await findRemoval(deps, space),
+      memberCount: [...space.access.members.values()].filter(({ level }) => level !== null).length,
+      assetCount: assetCounts.get(space.record.space) ?? 0,
+    });
+    return Promise.all(spaces.map(summarise));
   }
   const summary = async (space: OpenSpace): Promise<SpaceSummary> => (await summaries([space]))[0]!;
 
@@ -215,7 +219,7 @@ export function createSpaces(given: SpacesDeps): Spaces {
       const member = findMember(blake3, space, device);
       if (member.level === null) return output(space, member);
       await deps.hold.whenReleased();
-      await revokeMember(logs, space, member);
+      await revokeMember(deps, space, member);
       tell();
       return output(space, findMember(blake3, space, toHex(member.device)));
     },
@@ -260,7 +264,10 @@ export function createSpaces(given: SpacesDeps): Spaces {
       return space;
     },
     settle,
-    idle,
+    close() {
+      closed.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      return idle();
+    },
     reports: () => reports,
     onChange(listener) {
       listeners.add(listener);

@@ -20,6 +20,9 @@ export interface VersionDeps {
   readonly recordSegment: (segment: SegmentHash, options: AbortOptions) => Promise<SealedSegment>;
 }
 
+/** What a version continues, and which of that it changes; a version that changes none is told as a whole. */
+export type VersionPast = Pick<VersionInput, 'base' | 'parents'>;
+
 /** Local versions that no operation carries, in order. Of an asset that is new in the space, the present one alone. */
 export function untoldVersions({ version, origin, storageFormat }: CatalogAsset): number[] {
   // Rows of EDGE assets lie in the store of this node and do not travel.
@@ -29,13 +32,13 @@ export function untoldVersions({ version, origin, storageFormat }: CatalogAsset)
   return Array.from({ length: version - told }, (_, i) => told + 1 + i);
 }
 
-/** What the space is to be told of a version of the catalog; without a `base`, an operation, it is told as a whole. */
+/** What the space is to be told of a version of the catalog. */
 export async function versionInput(
   deps: VersionDeps,
   space: Uuid,
   id: AssetId,
   number: number,
-  base: string | null,
+  { base, parents }: VersionPast,
   options: AbortOptions,
 ): Promise<VersionInput> {
   const { catalog } = deps;
@@ -45,7 +48,7 @@ export async function versionInput(
     : { added: await catalog.getManifest(id, number, options), removed: [] };
   const added = change.added.map(withoutMark);
   return {
-    parents: base ? [base] : [],
+    parents,
     base,
     schema: !base || (await hasNewSchema(catalog, id, version)) ? schemaToJson(version.schema) : null,
     kind: base ? version.kind : 'replace',

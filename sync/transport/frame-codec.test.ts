@@ -13,7 +13,7 @@ const fault = (name: string) => expect.objectContaining({ fault: name });
 
 describe('frames on a stream of bytes', () => {
   test('come back however the bytes are cut', () => {
-    const frames = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 });
+    const frames = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 8 });
     fc.assert(
       fc.property(frames, fc.array(fc.nat(), { maxLength: 12 }), (frames, cuts) => {
         const bytes = concatBytes(frames.map(encodeFrame));
@@ -27,6 +27,10 @@ describe('frames on a stream of bytes', () => {
   test('may be as long as the limit and no longer', () => {
     expect(decode([encodeFrame(new Uint8Array(1000))])).toEqual([new Uint8Array(1000)]);
     expect(() => decode([encodeFrame(new Uint8Array(1001))])).toThrow(fault('frame-too-long'));
+  });
+
+  test('are not empty', () => {
+    expect(() => decode([encodeFrame(new Uint8Array())])).toThrow(fault('frame-empty'));
   });
 
   test('have one form of each length', () => {

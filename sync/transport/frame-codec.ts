@@ -4,7 +4,7 @@ import { concatBytes } from '#core/kernel/index.ts';
 /** Lengths below 2^28, in groups of seven bits. */
 const LENGTH_BYTES_MAX = 4;
 
-/** A frame as it goes over the line. */
+/** A frame as it goes over the line. Decoders refuse an empty one. */
 export function encodeFrame(frame: Uint8Array): Uint8Array {
   const length: number[] = [];
   let rest = frame.length;
@@ -17,7 +17,7 @@ export function encodeFrame(frame: Uint8Array): Uint8Array {
 }
 
 /** Why bytes are no frames; the stream is of no use after it. */
-export type FrameFault = 'frame-too-long' | 'frame-length-malformed';
+export type FrameFault = 'frame-empty' | 'frame-too-long' | 'frame-length-malformed';
 
 export class FrameError extends Error {
   readonly fault: FrameFault;
@@ -69,6 +69,8 @@ export class FrameDecoder {
     }
     // One form for each length: no zero groups at its end.
     if (byte === 0 && length.byteCount > 1) throw new FrameError('frame-length-malformed');
+    // No protocol has empty frames; whoever sends them makes a reader work for a byte each.
+    if (length.value === 0) throw new FrameError('frame-empty');
     this.#frame = new Uint8Array(length.value);
     this.#filled = 0;
     this.#length = undefined;

@@ -24,11 +24,32 @@ export const LINES_MAX = 300;
 /** Two devices that dial each other at once have two lines, and a relayed one may be there too. */
 export const LINES_PER_PEER_MAX = 4;
 
+/**
+ * Lines of devices that the node does not look for itself: one that redeems a ticket needs one for a moment. The other lines
+ * are there for members, however many keys somebody makes.
+ */
+export const STRANGER_LINES_MAX = 64;
+
+/** Those from one network address: some devices that join together behind one router. */
+export const STRANGER_LINES_PER_NETWORK_MAX = 8;
+
+/** Such a line is ended after so long: whoever has redeemed a ticket by then is no stranger any more. */
+export const STRANGER_LINE_MILLISECONDS = 60_000;
+
+/** The same for a relay, whose devices are in no space that it knows: all but a hundred lines, and no end of their time. */
+export const RELAY_STRANGER_LINES_MAX = 200;
+
+/** A cooperative behind one router comes to its relay from one network address. */
+export const RELAY_STRANGER_LINES_PER_NETWORK_MAX = 64;
+
 /** Streams that one line may have open, over all protocols. */
 export const STREAMS_PER_LINE_MAX = 128;
 
 /** Lines that are being built up by others at the same time; what is above it was sent by no honest device. */
 export const PENDING_INBOUND_MAX = 32;
+
+/** Those from one network address, so that nobody who begins lines and says nothing holds up all others. */
+export const PENDING_PER_NETWORK_MAX = PENDING_INBOUND_MAX / 2;
 
 /** New lines a second from one network address: devices behind one router come back together after it restarts. */
 export const INBOUND_PER_SECOND_MAX = 50;

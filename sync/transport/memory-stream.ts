@@ -104,8 +104,8 @@ export function createMemoryStream(
           bytes.in += line.length;
           change();
           const frame = line.subarray(lengthBytes(line));
-          if (frame.length > maxFrameBytes) {
-            count('frame-too-long');
+          if (frame.length === 0 || frame.length > maxFrameBytes) {
+            count(frame.length === 0 ? 'frame-empty' : 'frame-too-long');
             return breakOff();
           }
           yield frame;

@@ -74,7 +74,7 @@ export async function openBenchNode(path: string, { isAlone = false }: BenchNode
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
     recordSegment: FAILS,
   });
-  opening.defer(() => spaces.idle());
+  opening.defer(() => spaces.close());
   const closing = opening.move();
   return {
     store,

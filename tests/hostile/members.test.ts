@@ -45,7 +45,8 @@ async function say(
   { schema = DOCUMENT_SCHEMA, wall = Date.now() } = {},
 ): Promise<void> {
   const space = await stack.spaces.find(SPACE);
-  const { keyId } = writingKey(space.access)!;
+  // Once it knows that it was removed, there is none that it should write under.
+  const { keyId } = writingKey(space.access) ?? space.access.keys[0]!;
   const key = space.keyring.get(toHex(keyId))!;
   const replica = await readReplica(stack.deps, space.record.space, asset);
   const envelope: Envelope = {

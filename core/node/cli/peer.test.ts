@@ -31,8 +31,8 @@ const peer: PeerOutput = {
 };
 
 const spaces = [
-  { space: SPACE, name: 'Harvest', level: 'manage', memberCount: 2, assetCount: 1 },
-  { space: TREES, name: 'Trees', level: 'read', memberCount: 2, assetCount: 0 },
+  { space: SPACE, name: 'Harvest', level: 'manage', removal: null, memberCount: 2, assetCount: 1 },
+  { space: TREES, name: 'Trees', level: 'read', removal: null, memberCount: 2, assetCount: 0 },
 ];
 
 const UPPER_HALF = '▀';

@@ -6,7 +6,14 @@ import { runCommand } from './testing/run-command.ts';
 const SPACE = '0190a0c0-0000-7000-8000-000000000001';
 const HOSTILE = 'x\u001B[2J\u009B31m\u202Etxt';
 
-const summary: SpaceSummary = { space: SPACE, name: 'Harvest', level: 'manage', memberCount: 2, assetCount: 1 };
+const summary: SpaceSummary = {
+  space: SPACE,
+  name: 'Harvest',
+  level: 'manage',
+  removal: null,
+  memberCount: 2,
+  assetCount: 1,
+};
 
 const device = { device: 'ab'.repeat(32), fingerprint: 'b177-ec1b-f26d-fb3b-7010-d473-e6d4-4713', name: 'Office' };
 const other = { device: 'cd'.repeat(32), fingerprint: '0011-2233-4455-6677-8899-aabb-ccdd-eeff', name: 'Field' };
@@ -91,13 +98,18 @@ describe('space', () => {
   });
 
   test('list shows spaces, also one this device was removed from', async () => {
-    const spaces = [summary, { ...summary, name: 'Trees', level: null, memberCount: 1000 }];
+    const removal = { ...other, at: '2026-11-23T07:57:00.000Z' };
+    const spaces = [summary, { ...summary, name: 'Trees', level: null, removal, memberCount: 1000 }];
     const { lines } = await runCommand(['space', 'list'], { answers: { listSpaces: { spaces } } });
     expect(lines).toEqual([
       'name     level    members  assets  id',
       `Harvest  manage         2       1  ${SPACE}`,
-      `Trees    removed    1,000       1  ${SPACE}`,
+      `Trees    removed    1,000       1  ${SPACE}  by Field at 2026-11-23T07:57:00.000Z`,
     ]);
+    const shown = await runCommand(['space', 'show', 'Trees'], {
+      answers: { describeSpace: { ...description, level: null, removal } },
+    });
+    expect(shown.text).toMatch(/level +removed\nremoved +by Field at 2026-11-23T07:57:00.000Z/);
     const none = await runCommand(['space', 'list'], { answers: { listSpaces: { spaces: [] } } });
     expect(none.text).toContain('granary space create NAME');
   });

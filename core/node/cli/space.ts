@@ -5,6 +5,7 @@ import type {
   ListMembersOutput,
   ListSpacesOutput,
   MemberOutput,
+  RemovalOutput,
   SpaceDescription,
   SpaceSummary,
 } from '#sync/spaces/index.ts';
@@ -269,6 +270,7 @@ export const spaceCommands: readonly Command[] = [
   adopt,
 ];
 
+const removalText = ({ name, at }: RemovalOutput): string => `by ${printable(name)} at ${at}`;
 const levelCell = (level: string | null): string => level ?? 'removed';
 
 /** Pairs of a heading and a value. */
@@ -283,12 +285,13 @@ function printSpaces(terminal: Terminal, { spaces }: ListSpacesOutput): void {
     );
     return;
   }
-  const rows = spaces.map(({ name, level, memberCount, assetCount, space }) => [
+  const rows = spaces.map(({ name, level, memberCount, assetCount, space, removal }) => [
     name,
     levelCell(level),
     formatCount(memberCount),
     formatCount(assetCount),
     space,
+    removal ? removalText(removal) : '',
   ]);
   const columns = [
     { heading: 'name' },
@@ -296,6 +299,7 @@ function printSpaces(terminal: Terminal, { spaces }: ListSpacesOutput): void {
     { heading: 'members', align: 'right' },
     { heading: 'assets', align: 'right' },
     { heading: 'id' },
+    { heading: '' },
   ] as const;
   for (const line of renderRows(columns, rows)) terminal.line(line);
 }
@@ -305,6 +309,7 @@ function printSpace(terminal: Terminal, space: SpaceDescription): void {
     ['name', space.name],
     ['id', space.space],
     ['level', levelCell(space.level)],
+    ...(space.removal ? [['removed', removalText(space.removal)] as const] : []),
     ['founder', space.founder],
     ['members', formatCount(space.memberCount)],
     ['logs', formatCount(space.logCount)],

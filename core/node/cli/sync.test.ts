@@ -56,6 +56,16 @@ describe('sync now', () => {
     ]);
   });
 
+  test('says what is wrong with one device beside what was done with others', async () => {
+    const failed: SessionOutput = { ...unreachable, end: 'failed', reason: 'it does not speak the protocol' };
+    const { lines, error } = await runCommand(['sync', 'now'], { answers: answersOf(session, failed) });
+    expect(error).toBeUndefined();
+    expect(lines.slice(-2)).toEqual([
+      'Field (b177-ec1b): failed (it does not speak the protocol)',
+      'equal with 1 of 2 devices',
+    ]);
+  });
+
   test('fails when no session came to its end', async () => {
     const one = await runCommand(['sync', 'now', 'Field'], { answers: answersOf(unreachable) });
     expect(one.error).toMatchObject({ code: 'SYNC_INTERRUPTED', message: 'Field (b177-ec1b) cannot be reached.' });

@@ -102,6 +102,7 @@ const END_TEXTS = {
   refusedByPeer: 'ended: the other device says that this one broke the protocol',
   interrupted: 'interrupted: the line broke; the next session goes on from there',
   unreachable: 'cannot be reached',
+  failed: 'failed',
 } as const;
 
 const sessionName: (session: SessionOutput) => string = deviceText;
@@ -116,7 +117,7 @@ function printSessions(terminal: Terminal, { sessions }: SyncNowOutput, names: R
     const why = reason === null ? '' : ` (${printable(reason)})`;
     const ended = end === 'complete' && !isWhole(session) ? 'ended, with something missing' : END_TEXTS[end];
     terminal.line(`${sessionName(session)}: ${ended}${why}`);
-    if (end === 'unreachable') continue;
+    if (end === 'unreachable' || end === 'failed') continue;
     const rows = [
       [
         '  exchanged',

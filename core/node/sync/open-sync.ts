@@ -288,8 +288,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       clock,
       wait: systemWait,
       logger,
-      afterSession: ({ end }) => {
-        if (end === 'complete') firstContact.end();
+      afterSession: (report) => {
+        firstContact.met(report);
         return agreeAfterSession();
       },
     });
@@ -431,6 +431,8 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
     async [Symbol.asyncDispose]() {
       stopListening();
       stopped.abort(new GranaryError('CANCELLED', 'The node is stopping.'));
+      // A settling may have minutes to go, and what talks to peers waits for it.
+      const settled = spaces.close();
       const open = await network?.catch(() => undefined);
       if (open) {
         await open.engine[Symbol.asyncDispose]();
@@ -440,7 +442,7 @@ export async function openSync(deps: OpenSyncDeps): Promise<NodeSync> {
       }
       await gathering;
       await agreeing;
-      await spaces.idle();
+      await settled;
       await foldThread[Symbol.asyncDispose]();
     },
   };

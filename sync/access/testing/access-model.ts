@@ -166,7 +166,7 @@ export class AccessModel {
     const { author, logId, seq } = this.#operations.get(id)!;
     if (kind !== 'revoke' || toHex(record.device) !== toHex(author)) return false;
     const last = record.frontier.find((entry) => toHex(entry.logId) === toHex(logId));
-    return !last || seq > last.seq;
+    return !last || seq > last.seq || (seq === last.seq && id !== toHex(last.operationId));
   }
 
   #reaches(from: Id, to: Id): boolean {

@@ -209,7 +209,7 @@ export async function openWorldNode(
       await online?.segments[Symbol.asyncDispose]();
       await online?.transport[Symbol.asyncDispose]();
       online = undefined;
-      await spaces.idle();
+      await spaces.settle();
     },
     counts: () => Object.fromEntries(online?.relay?.counts ?? []),
     async holdings() {
@@ -282,10 +282,7 @@ export async function handOverControl(from: WorldNode, to: WorldNode, space: str
 
 async function controlOf({ logs }: WorldNode, { store }: OpenSpace): Promise<Uint8Array[]> {
   const operations: Uint8Array[] = [];
-  const control = store
-    .logs('control')
-    .toSorted((left, right) => store.rank(left.author, left.logId) - store.rank(right.author, right.logId));
-  for (const { author, logId } of control)
+  for (const { author, logId } of store.controlLogs())
     operations.push(...(await Array.fromAsync(logs.operationsFrom(author, logId, 0))));
   return operations;
 }

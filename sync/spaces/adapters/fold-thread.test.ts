@@ -50,7 +50,7 @@ function newThread(startWorker = startFoldWorker): FoldThread {
 describe('operations that are folded on another thread', () => {
   test('give the same bytes as on the thread of the node', async () => {
     const { counts, foldAside } = counted(newThread());
-    const aside = await openMemoryNode(emptyHome('aside'), { deps: { foldAside } });
+    const aside = await openMemoryNode(emptyHome('aside'), { deps: { foldAside, batchOperations: 100 } });
     const here = await openMemoryNode(emptyHome('here'));
     const founder = await founderOf(aside, here);
     await meet(aside, founder);
@@ -81,7 +81,9 @@ describe('operations that are folded on another thread', () => {
       started.push(worker);
       return worker;
     };
-    const guest = await openMemoryNode(emptyHome('guest'), { deps: { foldAside: newThread(dying).fold } });
+    const guest = await openMemoryNode(emptyHome('guest'), {
+      deps: { foldAside: newThread(dying).fold, batchOperations: 100 },
+    });
     const founder = await founderOf(guest);
     await expect(meet(guest, founder)).rejects.toMatchObject({ code: 'INTERNAL' });
     expect(await replicasOf(guest)).toEqual(new Map());
@@ -92,7 +94,7 @@ describe('operations that are folded on another thread', () => {
 
   test('say what was wrong with the store, and leave the thread usable', async () => {
     const { foldAside } = counted(newThread());
-    const guest = await openMemoryNode(emptyHome('guest'), { deps: { foldAside } });
+    const guest = await openMemoryNode(emptyHome('guest'), { deps: { foldAside, batchOperations: 100 } });
     const founder = await founderOf(guest);
     await meet(guest, founder);
     const [key] = (await replicasOf(guest)).keys();
@@ -112,7 +114,7 @@ describe('operations that are folded on another thread', () => {
 
   test('end with CANCELLED when the thread is closed', async () => {
     const thread = newThread();
-    const guest = await openMemoryNode(emptyHome('guest'), { deps: { foldAside: thread.fold } });
+    const guest = await openMemoryNode(emptyHome('guest'), { deps: { foldAside: thread.fold, batchOperations: 100 } });
     const founder = await founderOf(guest);
     await thread[Symbol.asyncDispose]();
     await expect(meet(guest, founder)).rejects.toMatchObject({ code: 'CANCELLED' });

@@ -1,7 +1,7 @@
 /** Nodes with catalogs, logs and spaces of their own, in one process and in memory. */
 import { ACTOR, createTestClock, TEST_SCHEMA } from '#core/catalog/testing/catalog-world.ts';
 import { createMemoryOperationLog } from '#core/catalog/testing/memory-operation-log.ts';
-import { createAuditLog } from '#core/audit/index.ts';
+import { type AuditEntry, createAuditLog } from '#core/audit/index.ts';
 import { nodeSha256 } from '#core/audit/adapters/node-sha256.ts';
 import { createCatalog, type Catalog, type CatalogAsset, type SegmentRef } from '#core/catalog/index.ts';
 import {
@@ -70,6 +70,8 @@ export interface FederationNode {
   readonly spaces: Spaces;
   readonly agreements: ReturnType<typeof createMemoryAgreements>;
   readonly warnings: string[];
+  /** What stands in the audit trail of what came from a space, oldest first. */
+  replicated(): Promise<AuditEntry['detail'][]>;
   /** Stores rows under these numbers, each a segment; creates the asset when there is none. */
   commit(asset: string, added: readonly number[], options?: CommitOptions): Promise<CatalogAsset>;
   update(asset: string, changes: Parameters<Catalog['updateAsset']>[1]): Promise<CatalogAsset>;
@@ -133,6 +135,7 @@ export async function openNode(disk: NodeDisk<KeyValueStore>): Promise<Federatio
     deviceName: name,
     peerId: async () => name,
     openDocument: openYjsDocument,
+    batchOperations: 7,
     hold: { isHeld: false, whenReleased: async () => undefined },
     storeEdge,
     edgesTo: (asset) => edgesTo(store, asset),
@@ -181,6 +184,13 @@ export async function openNode(disk: NodeDisk<KeyValueStore>): Promise<Federatio
     spaces,
     agreements: createMemoryAgreements(),
     warnings,
+    async replicated() {
+      const entries = await audit.listAudit();
+      return entries
+        .map(({ detail }) => detail)
+        .filter(({ change }) => change === 'replicate')
+        .toReversed();
+    },
     commit,
     update: async (asset, changes) =>
       catalog.updateAsset((await catalog.getAsset(asset)).id, changes, { actor: ACTOR }),

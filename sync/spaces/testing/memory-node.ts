@@ -14,7 +14,7 @@ import { openYjsDocument } from '#sync/documents/index.ts';
 import { deviceKeyOf, openLogStore, type LogStore } from '#sync/log/index.ts';
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import { createMemoryMarker } from '#sync/log/testing/memory-marker.ts';
-import { runSession } from '#sync/reconcile/index.ts';
+import { runSession, type SessionReport } from '#sync/reconcile/index.ts';
 import { createMemoryLine } from '#sync/reconcile/testing/memory-channel.ts';
 import { createMemoryAgreements } from '#sync/reconcile/testing/memory-stores.ts';
 import { SYNC_BINDING } from '#sync/reconcile/testing/sync-world.ts';
@@ -96,6 +96,7 @@ export async function openMemoryNode(home: MemoryHome, { clock: given, deps = {}
     deviceName: name,
     peerId: async () => name,
     openDocument: openYjsDocument,
+    batchOperations: 7,
     storeEdge,
     edgesTo: (asset) => edgesTo(store, asset),
     afterApply: async () => undefined,
@@ -143,15 +144,15 @@ export async function admit(host: MemoryNode, spaceName: string, guest: MemoryNo
   const space = await host.spaces.find(spaceName);
   await host.spaces.admit(space, guest.admission(level));
   const operations: Uint8Array[] = [];
-  for (const { author, logId } of space.store.logs('control')) {
-    operations.push(...(await Array.fromAsync(space.store.operationsFrom(author, logId, 0))));
+  const { record, genesisId, store } = space;
+  for (const { author, logId } of store.controlLogs()) {
+    operations.push(...(await Array.fromAsync(store.operationsFrom(author, logId, 0))));
   }
-  const { record, genesisId } = space;
   await guest.spaces.join({ space: record.space, genesisId, name: record.name, operations });
 }
 
-/** One session between two nodes, after which both apply what came. */
-export async function meet(left: MemoryNode, right: MemoryNode): Promise<void> {
+/** One session between two nodes, after which both apply what came. Returns the report of the left one. */
+export async function meet(left: MemoryNode, right: MemoryNode): Promise<SessionReport> {
   await Promise.all([left.spaces.opened(), right.spaces.opened()]);
   const [near, far] = createMemoryLine();
   const side = (node: MemoryNode, peer: MemoryNode, role: 'initiator' | 'responder') =>
@@ -170,6 +171,7 @@ export async function meet(left: MemoryNode, right: MemoryNode): Promise<void> {
     if (end !== 'complete') throw new Error(`The session ended: ${end} ${refusal}`);
   await left.spaces.settle();
   await right.spaces.settle();
+  return reports[0];
 }
 
 /** Sessions among all until nobody has anything new. */

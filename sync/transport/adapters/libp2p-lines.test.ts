@@ -11,7 +11,12 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { toHex } from '#core/kernel/index.ts';
 import { openMemoryStore } from '#core/platform/testing/memory-store.ts';
 import { encodeFrame } from '../frame-codec.ts';
-import { STREAM_HALF_OPEN_MILLISECONDS, STREAM_IDLE_MILLISECONDS, STREAMS_PER_LINE_MAX } from '../limits.ts';
+import {
+  STREAM_CLOSE_MILLISECONDS,
+  STREAM_HALF_OPEN_MILLISECONDS,
+  STREAM_IDLE_MILLISECONDS,
+  STREAMS_PER_LINE_MAX,
+} from '../limits.ts';
 import type { PeerStream, Transport } from '../ports.ts';
 import { keyOf, openLibp2p, realClock } from '../testing/fixtures.ts';
 import { collect, echo, frameOf, nextEvent, patiently, untilStill } from '../testing/transport-contract.ts';
@@ -188,6 +193,25 @@ describe('lines', () => {
     skipped += STREAM_IDLE_MILLISECONDS;
     await expect.poll(counted, patiently).toEqual({ halfOpen: 1, idle: 1 });
     await expect(idle.send(frameOf(1))).rejects.toEqual(expect.objectContaining({ code: 'SYNC_INTERRUPTED' }));
+    expect(left.peers()).toHaveLength(1);
+  });
+
+  test('lose streams whose close waits for a peer that takes nothing', async () => {
+    let skipped = 0;
+    const clock = { now: realClock.now, monotonic: () => realClock.monotonic() + skipped };
+    const [left, right] = [await start(1, {}, { clock }), await start(2)];
+    const never = Promise.withResolvers<void>();
+    onTestFinished(() => never.resolve());
+    right.handle(PROTOCOL, limits, () => never.promise);
+    left.addAddresses(right.self, right.addresses());
+    const stream = await left.open(right.self, PROTOCOL);
+    const sending = Array.from({ length: 8 }, () => stream.send(frameOf(limits.maxFrameBytes)));
+    const sent = Promise.allSettled(sending);
+    const closing = stream.close();
+    skipped += STREAM_CLOSE_MILLISECONDS + 1;
+    await closing;
+    expect((await sent).at(-1)).toMatchObject({ status: 'rejected', reason: { code: 'SYNC_INTERRUPTED' } });
+    expect(left.counts().events['stream-half-open']).toBe(1);
     expect(left.peers()).toHaveLength(1);
   });
 });

@@ -41,6 +41,7 @@ export class Libp2pStream implements PeerStream {
   #isBroken = false;
   #movedAt: number;
   #halfClosedAt: number | undefined;
+  #closeBegunAt: number | undefined;
   #changed = Promise.withResolvers<void>();
 
   constructor(stream: Stream, options: Libp2pStreamOptions) {
@@ -88,7 +89,9 @@ export class Libp2pStream implements PeerStream {
   beat(): void {
     const now = this.#options.now();
     if (this.isOver) return;
-    if (this.#halfClosedAt !== undefined && now - this.#halfClosedAt > STREAM_HALF_OPEN_MILLISECONDS) {
+    if (this.#closeBegunAt !== undefined && now - this.#closeBegunAt > STREAM_CLOSE_MILLISECONDS) {
+      this.#breakOff('stream-half-open');
+    } else if (this.#halfClosedAt !== undefined && now - this.#halfClosedAt > STREAM_HALF_OPEN_MILLISECONDS) {
       this.#breakOff('stream-half-open');
     } else if (now - this.#movedAt > STREAM_IDLE_MILLISECONDS) {
       this.#breakOff('stream-idle');
@@ -170,16 +173,18 @@ export class Libp2pStream implements PeerStream {
 
   async #close(): Promise<void> {
     this.#pieces.length = 0;
+    this.#closeBegunAt = this.#options.now();
     this.#change();
     await this.#inOrder(async () => undefined);
     // What still comes is thrown away, so that the other side can finish.
     this.#resume();
     try {
-      await this.#stream.close({ signal: AbortSignal.timeout(STREAM_CLOSE_MILLISECONDS) });
+      await this.#stream.close();
       this.#halfClosedAt ??= this.#options.now();
     } catch {
       this.abort();
     }
+    this.#closeBegunAt = undefined;
   }
 
   #finish(): void {

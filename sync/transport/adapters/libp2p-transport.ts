@@ -15,7 +15,16 @@ import type { Blake3 } from '#sync/log/index.ts';
 import { AddressBook } from '../address-book.ts';
 import { ChangeListeners } from '../change-listeners.ts';
 import { type CountedEvent, TransportCounters } from '../counters.ts';
-import { BEAT_MILLISECONDS, FRAME_BYTES_MAX, STREAMS_PER_LINE_MAX } from '../limits.ts';
+import {
+  BEAT_MILLISECONDS,
+  FRAME_BYTES_MAX,
+  RELAY_STRANGER_LINES_MAX,
+  RELAY_STRANGER_LINES_PER_NETWORK_MAX,
+  STRANGER_LINE_MILLISECONDS,
+  STRANGER_LINES_MAX,
+  STRANGER_LINES_PER_NETWORK_MAX,
+  STREAMS_PER_LINE_MAX,
+} from '../limits.ts';
 import type { Wait } from '#core/kernel/index.ts';
 import type { MayConnect, OpenOptions, PeerStream, Transport } from '../ports.ts';
 import { Redialer } from '../redialer.ts';
@@ -23,9 +32,10 @@ import { RefusedPeers } from '../refused-peers.ts';
 import { peerRefused, peerUnreachable, protocolUnknown } from '../unreachable.ts';
 import { addressOfPeer, bestFirst, isRelayed, networkOf, reachOf, toldToOthers } from './addresses.ts';
 import { createNode } from './create-node.ts';
-import { LineRegister } from './line-register.ts';
+import { LineRegister, type StrangerLimits } from './line-register.ts';
 import { listen, type ListenWarning } from './listen.ts';
-import { keyOfPeer, peerOfKey } from './peer-keys.ts';
+import { keyOfPeer, peerIdOf, peerOfKey } from './peer-keys.ts';
+import { PendingLines } from './pending-lines.ts';
 import { ProvedLines } from './proved-lines.ts';
 import { isRelay, parseRelay, RelayClient } from './relay-client.ts';
 import { SlowedNetworks } from './slowed-networks.ts';
@@ -59,6 +69,16 @@ export interface Libp2pDeps {
 }
 
 const NETWORK_KEY_BYTES = 32;
+const STRANGERS: StrangerLimits = {
+  lines: STRANGER_LINES_MAX,
+  linesPerNetwork: STRANGER_LINES_PER_NETWORK_MAX,
+  stay: STRANGER_LINE_MILLISECONDS,
+};
+const STRANGERS_OF_RELAY: StrangerLimits = {
+  lines: RELAY_STRANGER_LINES_MAX,
+  linesPerNetwork: RELAY_STRANGER_LINES_PER_NETWORK_MAX,
+  stay: Infinity,
+};
 const LISTEN_DEFAULT = ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'];
 
 function checkNetworkKey(key: Uint8Array | undefined): void {
@@ -84,10 +104,12 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
 
   const refused = new RefusedPeers(clock);
   const slowed = new SlowedNetworks(now);
+  const pending = new PendingLines();
   const isDenied = (peerId: PeerId, line?: MultiaddrConnection): boolean => {
     const key = keyOfPeer(peerId);
+    const network = line && networkOf(line.remoteAddr);
+    if (line && network !== undefined) pending.end(network, line);
     if (key && refused.until(toHex(key)) !== undefined) {
-      const network = line && networkOf(line.remoteAddr);
       if (network !== undefined) slowed.slow(network);
       counters.count('line-refused-for-now');
       return true;
@@ -100,7 +122,7 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     denyDialMultiaddr: () => false,
     denyInboundConnection(line) {
       const network = networkOf(line.remoteAddr);
-      const isDenied = network !== undefined && !slowed.takes(network);
+      const isDenied = network !== undefined && !(slowed.takes(network) && pending.begin(network, line));
       if (isDenied) counters.count('line-refused-network');
       return isDenied;
     },
@@ -134,6 +156,12 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
     lines,
     clock,
     count,
+    isWanted: (peer) => redialer.isKept(peer) || relays.some(({ peerId }) => peerId === peerIdOf(fromHex(peer))),
+    strangers: config.isRelay ? STRANGERS_OF_RELAY : STRANGERS,
+    onRefused({ remoteAddr }) {
+      const network = networkOf(remoteAddr);
+      if (network !== undefined) slowed.slow(network);
+    },
     onConnected(peer, connection) {
       if (connection.direction === 'outbound') book.worked(peer, connection.remoteAddr.toString());
       listeners.tell('connected', fromHex(peer));

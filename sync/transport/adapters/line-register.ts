@@ -8,6 +8,7 @@ import {
   SILENCE_MAX_MILLISECONDS,
 } from '../limits.ts';
 import type { ConnectedPeer } from '../ports.ts';
+import { networkOf } from './addresses.ts';
 import { keyOfPeer } from './peer-keys.ts';
 import type { ProvedLines } from './proved-lines.ts';
 
@@ -16,8 +17,22 @@ export interface LineRegisterDeps {
   readonly lines: ProvedLines;
   readonly clock: Clock;
   readonly count: (event: CountedEvent) => void;
+  /** True for a peer that the node looks for itself. */
+  readonly isWanted: (peer: string) => boolean;
+  /** For peers that are not wanted and came by themselves. */
+  readonly strangers: StrangerLimits;
+  /** A line of a stranger was refused, as there are too many. */
+  readonly onRefused: (connection: Connection) => void;
   readonly onConnected: (peer: string, connection: Connection) => void;
   readonly onDisconnected: (peer: string) => void;
+}
+
+export interface StrangerLimits {
+  /** Lines of all strangers together. */
+  readonly lines: number;
+  readonly linesPerNetwork: number;
+  /** Milliseconds for which one may stay. */
+  readonly stay: number;
 }
 
 /** The lines that are up, by the key of their peer in hexadecimal. */
@@ -66,6 +81,7 @@ export class LineRegister {
     // The time in which this process itself stood still is no silence of others; what came meanwhile is read after this.
     const stoodStill = Math.max(0, now - this.#lastBeat - 2 * BEAT_MILLISECONDS);
     this.#lastBeat = now;
+    this.#endStrangers();
     for (const { connection } of this.#all()) {
       const facts = lines.of(connection);
       if (!facts) continue;
@@ -89,6 +105,31 @@ export class LineRegister {
     }
   }
 
+  /** Those that came by themselves and are not wanted. */
+  #strangers(): { connection: Connection; since: number }[] {
+    return this.#all().filter(
+      ({ peer, connection }) => connection.direction === 'inbound' && !this.#deps.isWanted(peer),
+    );
+  }
+
+  #endStrangers(): void {
+    const { clock, count, strangers } = this.#deps;
+    for (const { connection, since } of this.#strangers()) {
+      if (clock.now() - since < strangers.stay) continue;
+      count('line-stranger-ended');
+      connection.abort(new Error('The peer is in no space of this node.'));
+    }
+  }
+
+  /** Too many lines of strangers, in total or from one network. */
+  #isCrowded(connection: Connection): boolean {
+    const { lines, linesPerNetwork } = this.#deps.strangers;
+    const strangers = this.#strangers();
+    const network = networkOf(connection.remoteAddr);
+    const same = strangers.filter((other) => networkOf(other.connection.remoteAddr) === network);
+    return strangers.length >= lines || same.length >= linesPerNetwork;
+  }
+
   #hasHeld(since: number): boolean {
     return this.#deps.clock.now() - since >= LINE_SETTLED_MILLISECONDS;
   }
@@ -100,7 +141,7 @@ export class LineRegister {
   }
 
   #opened(connection: Connection): void {
-    const { clock, count, onConnected } = this.#deps;
+    const { clock, count, onConnected, onRefused, isWanted } = this.#deps;
     const key = keyOfPeer(connection.remotePeer);
     if (!key || connection.status !== 'open') return;
     const peer = toHex(key);
@@ -108,6 +149,12 @@ export class LineRegister {
     if (lines.size >= LINES_PER_PEER_MAX) {
       count('line-refused-limit');
       connection.abort(new Error('The peer has too many lines.'));
+      return;
+    }
+    if (connection.direction === 'inbound' && !isWanted(peer) && this.#isCrowded(connection)) {
+      count('line-refused-stranger');
+      onRefused(connection);
+      connection.abort(new Error('There are too many lines of devices that are in no space of this node.'));
       return;
     }
     lines.set(connection, clock.now());

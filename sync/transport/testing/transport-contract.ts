@@ -63,7 +63,7 @@ export function describeTransport(title: string, open: () => Promise<TransportWo
       const [left, right] = await pair();
       right.handle(PROTOCOL, limits, echo);
       const stream = await left.open(right.self, PROTOCOL);
-      const frames = [0, 1, 127, 128, 16_383, 16_384, 300_000, limits.maxFrameBytes].map((size, i) => frameOf(size, i));
+      const frames = [1, 127, 128, 16_383, 16_384, 300_000, limits.maxFrameBytes].map((size, i) => frameOf(size, i));
       const sending = (async () => {
         for (const frame of frames) await stream.send(frame);
       })();
@@ -72,6 +72,17 @@ export function describeTransport(title: string, open: () => Promise<TransportWo
       await sending;
       expect(received.map(toDigest)).toEqual(frames.map(toDigest));
       await stream.close();
+    });
+
+    test('an empty frame ends its stream, and is counted', async () => {
+      const [left, right] = await pair();
+      const received = Promise.withResolvers<Uint8Array[]>();
+      right.handle(PROTOCOL, limits, async (stream) => received.resolve(await collect(stream)));
+      const stream = await left.open(right.self, PROTOCOL);
+      await stream.send(frameOf(5));
+      await stream.send(frameOf(0));
+      expect(await received.promise).toEqual([frameOf(5)]);
+      expect(right.counts().events['frame-empty']).toBe(1);
     });
 
     test('both sides know whom they speak to, and share bytes that no other stream has', async () => {

@@ -66,9 +66,18 @@ async function membersOf(nodes: readonly WholeNode[], spaceName: string) {
   return { access, members, readers };
 }
 
-/** Why the members do not agree; undefined when they do. */
-export async function findDisagreement(nodes: readonly WholeNode[], spaceName: string): Promise<string | undefined> {
-  const { members, readers } = await membersOf(nodes, spaceName);
+/** Why the members do not agree, or somebody does not know that it is none any more; undefined when all is well. */
+export async function findDisagreement(
+  nodes: readonly WholeNode[],
+  spaceName: string,
+  canMeet: (left: WholeNode, right: WholeNode) => boolean,
+): Promise<string | undefined> {
+  const { access, members, readers } = await membersOf(nodes, spaceName);
+  for (const { node, stack, space } of await sitesOf(nodes, spaceName)) {
+    const { publicKey } = stack.key;
+    const couldHear = members.some((member) => canMeet(member.node, node)) && access.farewellTo(publicKey).length > 0;
+    if (couldHear && space.access.levelNow(publicKey) !== null) return `${node.name} has not heard of its removal`;
+  }
   const roots = members.map(({ node, space }) => [node.name, toHex(space.view.root)] as const);
   const rootDiffers = differing(roots);
   if (rootDiffers) return `roots differ: ${rootDiffers}`;

@@ -123,6 +123,7 @@ export async function openSyncStack(options: StackOptions): Promise<SyncStack> {
     deviceName: name,
     peerId: async () => toHex(key.publicKey),
     openDocument: openYjsDocument,
+    batchOperations: 5,
     storeEdge,
     edgesTo: (asset) => edgesTo(store, asset),
     afterApply: async () => undefined,
@@ -149,8 +150,8 @@ export async function openSyncStack(options: StackOptions): Promise<SyncStack> {
   const stopped = new AbortController();
   const agreements = createAgreementStore(store);
   hold.begin(spaces.peers().size > 0, { signal: stopped.signal });
-  const afterSession = async ({ end }: SessionReport) => {
-    if (end === 'complete') hold.end();
+  const afterSession = async (report: SessionReport) => {
+    hold.met(report);
     await spaces.settle();
   };
   const engine = startSyncEngine({
@@ -215,10 +216,11 @@ export async function openSyncStack(options: StackOptions): Promise<SyncStack> {
     async [Symbol.asyncDispose]() {
       stopListening();
       stopped.abort();
+      const settled = spaces.close();
       await engine[Symbol.asyncDispose]();
       await transport[Symbol.asyncDispose]();
       await gathering;
-      await spaces.idle();
+      await settled;
     },
   };
 }

@@ -153,8 +153,9 @@ async function runFederation(
   }
   const healingStart = time.now;
   const present = () => nodes.filter(({ stack }) => stack);
+  const canMeet = (left: WholeNode, right: WholeNode) => pairOf(left.device, right.device) !== never;
   for (;;) {
-    const disagreement = await during(findDisagreement(present(), SPACE));
+    const disagreement = await during(findDisagreement(present(), SPACE, canMeet));
     if (!disagreement) break;
     if (time.now - healingStart > HEALING_MS_MAX)
       throw new Error(`no agreement after ${HEALING_MS_MAX / 60_000} minutes: ${disagreement}`);
