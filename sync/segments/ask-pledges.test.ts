@@ -68,6 +68,30 @@ async function pair(limits: ServeLimits = {}) {
 
 const rules = { until: UNTIL, needed: 1, counts: () => true };
 
+test('of a segment with several names, a pledge under any of them binds and counts', async () => {
+  const { mine, theirs, book, theirBook, seal, ask } = await pair();
+  const [first, second] = [await seal(10, [mine, theirs], 1), await seal(10, [mine, theirs], 2)];
+  expect([...(await ask([second])).values()]).toEqual(['pledged']);
+  const gone = async () => true;
+  expect(await theirBook.evict([first, second], rules, gone)).toEqual({ kind: 'bound', until: UNTIL });
+  expect(await book.evict([first], rules, gone)).toMatchObject({ kind: 'too-few' });
+  expect(await book.evict([first, second], rules, gone)).toEqual({ kind: 'free' });
+});
+
+test('a segment that stays after all is still bound by the same word', async () => {
+  const { mine, theirs, theirBook, time, seal, ask } = await pair();
+  const name = await seal(10, [mine, theirs], 1);
+  await ask([name]);
+  const now = time.clock.now();
+  await time.pass(UNTIL);
+  const [nonce, signature] = [new Uint8Array(32), new Uint8Array(64)];
+  const [holder, asker] = [ASKER.publicKey, HOLDER.publicKey];
+  await theirBook.take({ holder, asker, name, until: 3 * UNTIL, nonce, signature });
+  expect(await theirBook.evict([name], { ...rules, until: 2 * UNTIL }, async () => false)).toEqual({ kind: 'free' });
+  await time.pass(now - time.clock.now());
+  expect(await theirBook.isBound(name)).toBe(true);
+});
+
 test('what is pledged is in both books, lets the asker evict and binds the holder', async () => {
   const { mine, theirs, time, book, theirBook, events, seal, ask } = await pair();
   const names = [];
