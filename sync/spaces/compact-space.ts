@@ -257,6 +257,8 @@ async function acknowledge(
     };
     const content = orInvalid(() => encodeAcknowledgeRecord(said));
     if (!content || !(await isFurther(deps, space, known.asset, said))) continue;
+    // Others would not take it, nor anything that this device signs after it.
+    if (!space.store.hasControlRoom(fromHex(space.self), 1)) break;
     await space.signControl([{ schema: ACKNOWLEDGE_SCHEMA, content }]);
     count += 1;
     await deps.breathe();

@@ -155,10 +155,11 @@ describe('two nodes in one space', () => {
     await ingest(bo, 'readings', 'false.csv', MORE);
     expect(await bo.call('listVersions', { name: 'readings' })).toMatchObject({ versions: { length: 2 } });
     await untilAgreed('Coop', anna, cleo);
-    expect((await bo.run('sync', 'now', 'anna')).stdout).toContain(
-      'not shared with this device: it may have been removed',
-    );
-    expect(await peerOf(bo, anna)).toMatchObject({ waitsFor: ['it does not share with this device (any more)'] });
+    await bo.run('sync', 'now');
+    await expect
+      .poll(async () => (await bo.run('space', 'list')).stdout, patiently)
+      .toMatch(/Coop +removed .* by anna at /);
+    expectError(await bo.run('sync', 'now', 'anna'), 'DEVICE_NOT_FOUND', 'anna');
     expect((await assetsOf(anna))['readings']).toContain('5 rows');
     const { members } = await cleo.json<{ members: MemberOutput[] }>('space', 'members', 'Coop');
     expect(members.find(({ name }) => name === 'bo')).toMatchObject({ level: null });
