@@ -166,14 +166,16 @@ export function createLogBatch({ store, blake3 }: { readonly store: KeyValueStor
 
   /** Cuts the log before an operation whose signature does not hold; what followed it goes too. */
   async function cut(log: LogDraft, seq: number, refusedId: Uint8Array): Promise<void> {
-    replace(log, { ...(await endedBefore(log, seq)), refusedId });
+    replace(log, { ...(await endedBefore(log, seq)), frozenBytes: 0, refusedId });
     log.changedFrom = Math.min(log.changedFrom, seq);
     log.isCut = true;
   }
 
   /** Ends the log before a fork. What was stored from there on stays on the disk, for whoever resolves the fork. */
   async function freeze(log: LogDraft, seq: number, forkProof: Uint8Array): Promise<void> {
-    replace(log, { ...(await endedBefore(log, seq)), frozenFrom: seq });
+    const ended = await endedBefore(log, seq);
+    const frozenBytes = log.state.frozenBytes + log.state.byteCount - ended.byteCount;
+    replace(log, { ...ended, frozenFrom: seq, frozenBytes });
     log.changedFrom = Math.min(log.changedFrom, seq);
     log.forkProof = forkProof;
   }

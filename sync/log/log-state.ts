@@ -1,8 +1,10 @@
 /**
  * What a node knows about one log of any device, besides its operations. Its stored form is the CBOR array
- * `[1, arrival, bytes, verified count, provisional bytes, frozen from: [] or [seq], refused: [] or [operation id]]`.
+ * `[1, arrival, bytes, verified count, provisional bytes, frozen from: [] or [seq] or [seq, bytes behind it], refused: [] or
+ * [operation id]]`.
  */
 import {
+  type CborCursor,
   encodeArray,
   encodeByteString,
   encodeUnsigned,
@@ -32,6 +34,8 @@ export interface LogState {
   readonly provisionalBytes: number;
   /** The least seq that the author is proven to have signed twice: nothing from there on is accepted. */
   readonly frozenFrom: number | undefined;
+  /** Bytes of the operations from there on that are still on the disk. */
+  readonly frozenBytes: number;
   /** The operation whose signature did not hold when it was checked; the log was cut before it. */
   readonly refusedId: Uint8Array | undefined;
 }
@@ -46,6 +50,7 @@ export const EMPTY_LOG: LogState = {
   verifiedCount: 0,
   provisionalBytes: 0,
   frozenFrom: undefined,
+  frozenBytes: 0,
   refusedId: undefined,
 };
 
@@ -59,9 +64,20 @@ export function encodeLogState(state: LogState): Uint8Array {
     encodeUnsigned(state.byteCount),
     encodeUnsigned(state.verifiedCount),
     encodeUnsigned(state.provisionalBytes),
-    encodeArray(state.frozenFrom === undefined ? [] : [encodeUnsigned(state.frozenFrom)]),
+    encodeFrozen(state),
     encodeArray(state.refusedId ? [encodeByteString(state.refusedId)] : []),
   ]);
+}
+
+function encodeFrozen({ frozenFrom, frozenBytes }: LogState): Uint8Array {
+  if (frozenFrom === undefined) return encodeArray([]);
+  return encodeArray([encodeUnsigned(frozenFrom), ...(frozenBytes > 0 ? [encodeUnsigned(frozenBytes)] : [])]);
+}
+
+function readFrozen(cursor: CborCursor): Pick<LogState, 'frozenFrom' | 'frozenBytes'> {
+  const length = readArrayLength(cursor);
+  const frozenFrom = length > 0n ? Number(readUnsigned(cursor, COUNT_LARGEST)) : undefined;
+  return { frozenFrom, frozenBytes: length > 1n ? Number(readUnsigned(cursor, SAFE_LARGEST)) : 0 };
 }
 
 /** Errors: `OPERATION_INVALID`. */
@@ -77,7 +93,7 @@ export function decodeLogState(bytes: Uint8Array, tip: LogTip | undefined): LogS
     byteCount: Number(readUnsigned(cursor, SAFE_LARGEST)),
     verifiedCount: Number(readUnsigned(cursor, COUNT_LARGEST)),
     provisionalBytes: Number(readUnsigned(cursor, SAFE_LARGEST)),
-    frozenFrom: optional(() => Number(readUnsigned(cursor, COUNT_LARGEST))),
+    ...readFrozen(cursor),
     refusedId: optional(() => readByteString(cursor, 32)),
   };
   readEnd(cursor);

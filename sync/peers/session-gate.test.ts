@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import type { SessionReport } from '#sync/reconcile/index.ts';
 import {
   createSessionGate,
+  LEFT_BYTES_BURST_MAX,
+  LEFT_BYTES_PER_SECOND_MAX,
   REFUSED_MS_MAX,
   REFUSED_MS_MIN,
   SESSIONS_BURST_MAX,
@@ -93,4 +95,18 @@ test('a peer that comes back rarely while it is shut out keeps its lines', () =>
     expect(gate.unwanted('anna')).toBeUndefined();
     pass(UNWANTED_STREAM_MS);
   }
+});
+
+test('a peer that has much found out and takes little of it has to wait for the next session', () => {
+  const { gate, pass } = openGate();
+  const leaves = (bytesTotal: number) => ({ ...report('interrupted'), progress: { ...NOTHING, bytesTotal } });
+  gate.ended('eve', leaves(LEFT_BYTES_BURST_MAX));
+  expect(gate.mayBegin('eve')).toBe(true);
+  gate.ended('eve', leaves(LEFT_BYTES_PER_SECOND_MAX));
+  expect(gate.mayBegin('eve')).toBe(false);
+  expect(gate.mayBegin('anna')).toBe(true);
+  pass(1000);
+  expect(gate.mayBegin('eve')).toBe(true);
+  gate.ended('anna', { ...leaves(2 * LEFT_BYTES_BURST_MAX), end: 'complete' });
+  expect(gate.mayBegin('anna')).toBe(true);
 });

@@ -31,6 +31,15 @@ export const REFUSED_MS_MIN = 60_000;
 /** The longest time for which its lines are refused: a person who has mended a device does not want to wait longer. Milliseconds. */
 export const REFUSED_MS_MAX = 3_600_000;
 
+/**
+ * Bytes that a peer may leave in sessions that it breaks off: to tell how much it lacks, this node reads all of it, which
+ * takes about 10 ms of its processor for each mebibyte. A line that breaks leaves some of what is large each time.
+ */
+export const LEFT_BYTES_BURST_MAX = 256 * 2 ** 20;
+
+/** Bytes that it may leave in a second after that. */
+export const LEFT_BYTES_PER_SECOND_MAX = 8 * 2 ** 20;
+
 /** Keeps a peer from taking more of this node than others: what it may begin, and what it may spoil. */
 export interface SessionGate {
   /** False for a peer that has had what it may have; the session is not to be begun. */
@@ -48,6 +57,7 @@ interface Allowance {
   readonly sessions: TokenBucket;
   readonly spoilt: TokenBucket;
   readonly unwanted: TokenBucket;
+  readonly left: TokenBucket;
   /** How long its lines were refused the last time; 0 when they were not. */
   refusedMs: number;
   /** When that is forgotten, as of `Clock.monotonic`. */
@@ -57,10 +67,11 @@ interface Allowance {
 export function createSessionGate(clock: Clock): SessionGate {
   const allowances = new Map<string, Allowance>();
 
-  const isFull = ({ sessions, spoilt, unwanted, forgottenAt }: Allowance): boolean =>
+  const isFull = ({ sessions, spoilt, unwanted, left, forgottenAt }: Allowance): boolean =>
     sessions.available >= SESSIONS_BURST_MAX &&
     spoilt.available >= SPOILT_SESSIONS_MAX &&
     unwanted.available >= UNWANTED_STREAMS_MAX &&
+    left.available >= LEFT_BYTES_BURST_MAX &&
     clock.monotonic() >= forgottenAt;
 
   function allowanceOf(device: string): Allowance {
@@ -72,6 +83,7 @@ export function createSessionGate(clock: Clock): SessionGate {
       sessions: createTokenBucket(clock, SESSIONS_PER_SECOND_MAX, SESSIONS_BURST_MAX),
       spoilt: createTokenBucket(clock, 1000 / SPOILT_SESSION_MS, SPOILT_SESSIONS_MAX),
       unwanted: createTokenBucket(clock, 1000 / UNWANTED_STREAM_MS, UNWANTED_STREAMS_MAX),
+      left: createTokenBucket(clock, LEFT_BYTES_PER_SECOND_MAX, LEFT_BYTES_BURST_MAX),
       refusedMs: 0,
       forgottenAt: 0,
     };
@@ -81,13 +93,15 @@ export function createSessionGate(clock: Clock): SessionGate {
 
   return {
     mayBegin(device) {
-      const { sessions, spoilt } = allowanceOf(device);
-      if (sessions.available < 1 || spoilt.available < 1) return false;
+      const { sessions, spoilt, left } = allowanceOf(device);
+      if (sessions.available < 1 || spoilt.available < 1 || left.available < 0) return false;
       sessions.use(1);
       return true;
     },
     ended(device, report) {
+      const { bytesDone, bytesTotal } = report.progress;
       if (isSpoilt(report)) allowanceOf(device).spoilt.use(1);
+      if (report.end !== 'complete') allowanceOf(device).left.use(bytesTotal - bytesDone);
     },
     unwanted(device) {
       const allowance = allowanceOf(device);

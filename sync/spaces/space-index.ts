@@ -119,6 +119,8 @@ interface HeldLog extends LogName {
 }
 
 const countOf = (head: LogHead | undefined): number => (head ? operationCount(head) : 0);
+/** With what lies behind a fork: who signs twice has no room for more by that. */
+const bytesOf = (head: LogHead | undefined): number => (head ? head.byteCount + head.frozenBytes : 0);
 
 /** Opens the index of one space and brings it up to date. Errors: `STORE_DAMAGED`, those of the store. */
 export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise<SpaceIndex> {
@@ -160,7 +162,7 @@ export async function openSpaceIndex(deps: SpaceIndexDeps, space: Uuid): Promise
 
   function setHead(log: HeldLog, head: LogHead | undefined): void {
     const operations = countOf(head) - countOf(log.head);
-    count(log, 0, (head?.byteCount ?? 0) - (log.head?.byteCount ?? 0), operations);
+    count(log, 0, bytesOf(head) - bytesOf(log.head), operations);
     log.head = head;
   }
 

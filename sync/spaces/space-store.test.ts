@@ -274,6 +274,22 @@ describe('the store of one space', () => {
     expect(toHex(view.root)).toBe(await rootOf(node));
   });
 
+  test('charges a device for what lies behind a fork that it signed', async () => {
+    const [control] = founder.controlOperations;
+    const quotas = { deviceLogs: 99, logs: 99, deviceBytes: 10_000, bytes: 100_000 };
+    const node = await openSpaceNode({ quotas });
+    await node.space.append(bytesOf([control!]));
+    const outcomes: string[] = [];
+    for (let i = 0, last = control!; i < 9; i++) {
+      const log = logOf('founder', 'data', `forked ${i}`);
+      last = signRegistration(founder.control, last, log);
+      const text = signText(log, undefined, 'x'.repeat(4000));
+      outcomes.push(...(await outcomesOf(node, bytesOf([last, text, signText(log, undefined, 'another first one')]))));
+    }
+    expect(outcomes.filter((outcome) => outcome === 'fork')).toHaveLength(2);
+    expect(outcomes).toContain('quota');
+  });
+
   test('does not charge a device for what others forge in its name', async () => {
     const [first] = founder.dataOperations;
     const operations = [...founder.controlOperations, first!];

@@ -11,8 +11,8 @@ describeTransport('the memory transport', async () => {
   const joined: Transport[] = [];
   return {
     pass,
-    async join(options) {
-      const transport = network.join(keyOf(joined.length + 1), options);
+    async join() {
+      const transport = network.join(keyOf(joined.length + 1));
       joined.push(transport);
       return transport;
     },

@@ -24,7 +24,7 @@ import {
 } from './limits.ts';
 import { createMemoryStream, type MemoryEnd } from './memory-stream.ts';
 import type { Wait } from '#core/kernel/index.ts';
-import type { MayConnect, OpenOptions, PeerStream, ProtocolLimits, Transport } from './ports.ts';
+import type { OpenOptions, PeerStream, ProtocolLimits, Transport } from './ports.ts';
 import { Redialer } from './redialer.ts';
 import { RefusedPeers } from './refused-peers.ts';
 import { streamBinding } from './stream-binding.ts';
@@ -43,7 +43,6 @@ export interface MemoryNetworkDeps {
 }
 
 export interface MemoryNodeOptions {
-  readonly mayConnect?: MayConnect;
   /** Says on the network that it is there, and hears others. */
   readonly isDiscoverable?: boolean;
 }
@@ -131,11 +130,6 @@ export function createMemoryNetwork(deps: MemoryNetworkDeps): MemoryNetwork {
     if (!other || members.get(own) !== member || !mayReach(own, peer)) throw fail('nothing answers at its addresses');
     if (other.refused.until(own) !== undefined) {
       other.counters.count('line-refused-for-now');
-      throw fail('the line was refused');
-    }
-    const isRefused = member.options.mayConnect?.(key) === false;
-    if (isRefused || other.options.mayConnect?.(member.self) === false) {
-      (isRefused ? member : other).counters.count('line-refused-peer');
       throw fail('the line was refused');
     }
     const meanwhile = member.lines.get(peer);

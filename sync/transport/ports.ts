@@ -98,6 +98,3 @@ export interface Transport extends AsyncDisposable {
   /** What happened so far, as plain data. */
   counts(): TransportCounts;
 }
-
-/** True when a line to this peer may exist. Asked for every line, in and out, once its key is proved. */
-export type MayConnect = (peer: Uint8Array) => boolean;

@@ -31,6 +31,10 @@ test('two nodes compact a space by the command line, and a third one starts from
   const compaction = async () => (await describeSpace(anna, 'Coop')).compaction;
   await expect.poll(async () => (await compaction()).prunedOperations, patiently).toBeGreaterThan(CHANGES);
   expect(await compaction()).toMatchObject({ snapshots: 1, waiting: [] });
+  const { stdout: diagnosis } = await anna.run('doctor');
+  expect(diagnosis).toMatch(
+    /ok +space Coop +\d+ operations in \d+ logs, signatures hold, \d+ of them without the bodies/,
+  );
   expect((await anna.run('explain-sync', 'readings')).stdout).toContain('A snapshot stands for its first');
 
   await letIn(anna, 'Coop', cleo);

@@ -4,9 +4,10 @@ import {
   type Ed25519,
   type Blake3,
   type IncarnationMarker,
+  isPruned,
   isSigned,
   type LogStore,
-  splitOperation,
+  splitStored,
 } from '#sync/log/index.ts';
 import type { PeerOutput } from '#sync/peers/index.ts';
 import type { OpenSpace, Spaces } from '#sync/spaces/index.ts';
@@ -50,15 +51,14 @@ async function describeLogs(
   subject: string,
   { signal }: AbortOptions,
 ): Promise<Check> {
-  let operationCount = 0;
-  let forkCount = 0;
+  let [operationCount, prunedCount, forkCount] = [0, 0, 0];
   for (const { author, logId } of store.logs()) {
     const head = await logs.tip(author, logId);
     if (head?.frozenFrom !== undefined) forkCount += 1;
     let seq = 0;
     for await (const bytes of logs.operationsFrom(author, logId, 0)) {
       throwIfAborted(signal);
-      const operation = splitOperation({ blake3 }, bytes);
+      const operation = splitStored({ blake3 }, bytes);
       if (operation.header.seq !== seq || !isSigned({ ed25519 }, operation)) {
         return broken(
           subject,
@@ -67,10 +67,12 @@ async function describeLogs(
       }
       seq += 1;
       operationCount += 1;
+      if (isPruned(operation)) prunedCount += 1;
     }
   }
+  const pruned = prunedCount === 0 ? '' : `, ${prunedCount} of them without the bodies that snapshots stand for`;
   const forks = forkCount === 0 ? '' : `; ${forkCount} logs have two continuations`;
-  return ok(subject, `${operationCount} operations in ${store.logs().length} logs, signatures hold${forks}`);
+  return ok(subject, `${operationCount} operations in ${store.logs().length} logs, signatures hold${pruned}${forks}`);
 }
 
 function describeWaiting({ spaces }: DiagnoseSyncDeps, { record }: OpenSpace, subject: string): Check {

@@ -46,6 +46,7 @@ export const goldenRootInput = encodeRootInput({
   byteCount: 9,
   verifiedCount: 1,
   provisionalBytes: 9,
+  frozenBytes: 9,
   refusedId: undefined,
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { equalBytes, toHex } from '#core/kernel/index.ts';
-import { encodeRootInput } from '../log-state.ts';
+import { EMPTY_LOG, encodeRootInput } from '../log-state.ts';
 import { isSigned, joinOperation, type SignedOperation } from '../operation.ts';
 import { ed25519 } from './fixtures.ts';
 import { keyOf, logIdOf, signNext, withBadSignature, withOtherBody } from './signed-logs.ts';
@@ -64,9 +64,9 @@ export function rootInputsOf({ operations }: World): string[] {
       }
       const { publicKey: author, extensions } = entries[0]!.header;
       const tip = last && { seq: last.header.seq, operationId: last.id };
-      const state = { arrival: 0, byteCount: 0, verifiedCount: 0, provisionalBytes: 0, refusedId: undefined };
+      const state = { ...EMPTY_LOG, tip };
       const isHeard = tip !== undefined || frozenFrom !== undefined;
-      return isHeard ? [encodeRootInput({ ...state, author, logId: extensions!.logId, tip, frozenFrom })] : [];
+      return isHeard ? [encodeRootInput({ ...state, author, logId: extensions!.logId, frozenFrom })] : [];
     })
     .map(toHex)
     .toSorted();

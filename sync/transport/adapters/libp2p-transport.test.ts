@@ -7,8 +7,8 @@ describeTransport('the libp2p transport', async () => {
   const { clock, pass } = createMovableClock();
   return {
     pass,
-    async join(options) {
-      const transport = await openLibp2p(joined.length + 1, {}, { clock, ...options });
+    async join() {
+      const transport = await openLibp2p(joined.length + 1, {}, { clock });
       joined.push(transport);
       return transport;
     },

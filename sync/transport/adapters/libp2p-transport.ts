@@ -26,7 +26,7 @@ import {
   STREAMS_PER_LINE_MAX,
 } from '../limits.ts';
 import type { Wait } from '#core/kernel/index.ts';
-import type { MayConnect, OpenOptions, PeerStream, Transport } from '../ports.ts';
+import type { OpenOptions, PeerStream, Transport } from '../ports.ts';
 import { Redialer } from '../redialer.ts';
 import { RefusedPeers } from '../refused-peers.ts';
 import { StreamAllowances } from '../stream-allowances.ts';
@@ -47,7 +47,7 @@ import { listen, type ListenWarning } from './listen.ts';
 import { keyOfPeer, peerIdOf, peerOfKey } from './peer-keys.ts';
 import { PendingLines } from './pending-lines.ts';
 import { ProvedLines } from './proved-lines.ts';
-import { isRelay, parseRelay, RelayClient } from './relay-client.ts';
+import { parseRelay, RelayClient } from './relay-client.ts';
 import { SlowedNetworks } from './slowed-networks.ts';
 import { type Protocol, StreamRegister } from './stream-register.ts';
 
@@ -73,8 +73,6 @@ export interface Libp2pDeps {
   readonly wait: Wait;
   /** Where the addresses of others are kept. */
   readonly store: KeyValueStore;
-  /** By default every peer may. Configured relays always may. */
-  readonly mayConnect?: MayConnect;
   readonly onListenWarning?: (warning: ListenWarning) => void;
 }
 
@@ -99,7 +97,7 @@ function checkNetworkKey(key: Uint8Array | undefined): void {
 
 /** Lines by libp2p: TCP, Noise, yamux, relays and mDNS. Errors: `CONFIG_INVALID`, those of the store. */
 export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConfig = {}): Promise<Transport> {
-  const { blake3, clock, random, wait, mayConnect = () => true } = deps;
+  const { blake3, clock, random, wait } = deps;
   const relays = (config.relays ?? []).map(parseRelay);
   checkNetworkKey(config.networkKey);
   const counters = new TransportCounters();
@@ -124,9 +122,9 @@ export async function createLibp2pTransport(deps: Libp2pDeps, config: Libp2pConf
       counters.count('line-refused-for-now');
       return true;
     }
-    const isAllowed = key !== undefined && (isRelay(relays, peerId) || mayConnect(key));
-    if (!isAllowed) counters.count('line-refused-peer');
-    return !isAllowed;
+    // Devices have keys of one kind alone.
+    if (!key) counters.count('line-refused-peer');
+    return !key;
   };
   const gater: ConnectionGater = {
     denyDialMultiaddr: () => false,

@@ -103,7 +103,7 @@ export class RelayClient {
   }
 }
 
-export const isRelay = (relays: readonly Relay[], peerId: PeerId): boolean =>
+const isRelay = (relays: readonly Relay[], peerId: PeerId): boolean =>
   relays.some((relay) => relay.peerId === peerId.toString());
 
 /** Reads a multiaddr that ends in the id of its peer. Errors: `CONFIG_INVALID`. */

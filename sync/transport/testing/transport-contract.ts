@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { equalBytes, toHex } from '#core/kernel/index.ts';
 import { STREAMS_BURST_MAX } from '../limits.ts';
-import type { MayConnect, PeerStream, Transport, TransportEvent } from '../ports.ts';
+import type { PeerStream, Transport, TransportEvent } from '../ports.ts';
 
 export interface TransportWorld {
   /** A device that nobody knows yet. */
-  join(options?: { readonly mayConnect?: MayConnect }): Promise<Transport>;
+  join(): Promise<Transport>;
   /** Puts the time of day of all devices forward. */
   pass(milliseconds: number): void;
   close(): Promise<void>;
@@ -261,21 +261,6 @@ export function describeTransport(title: string, open: () => Promise<TransportWo
       await right[Symbol.asyncDispose]();
       expect(toHex((await went).peer)).toBe(toHex(right.self));
       expect(left.peers()).toEqual([]);
-    });
-
-    test('a peer that may not connect is refused, whoever calls', async () => {
-      world = await open();
-      const left = await world.join();
-      const right = await world.join({ mayConnect: (peer) => !equalBytes(peer, left.self) });
-      left.addAddresses(right.self, right.addresses());
-      right.addAddresses(left.self, left.addresses());
-      right.handle(PROTOCOL, limits, echo);
-      left.handle(PROTOCOL, limits, echo);
-      const stream = await left.open(right.self, PROTOCOL).catch(() => undefined);
-      expect(stream && (await collect(stream))).toEqual(undefined);
-      await expect(right.open(left.self, PROTOCOL)).rejects.toEqual(unreachable);
-      expect(right.peers()).toEqual([]);
-      expect(right.counts().events['line-refused-peer']).toBe(2);
     });
 
     test('a peer that is refused loses its lines, and has none until its time is over', async () => {
