@@ -262,7 +262,8 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
         stream.abort();
         return noteUnwanted(stream.peer);
       }
-      await wait(gate.begins(toHex(stream.peer)), { signal: stopped.signal });
+      const milliseconds = gate.begins(toHex(stream.peer));
+      if (milliseconds > 0) await wait(milliseconds, { signal: stopped.signal });
       // A stranger is told that there is nothing in common; it costs neither a record nor a settling.
       const isMember = spaces.viewsFor(stream.peer).length > 0;
       const report = await run('responder', stream, {});
