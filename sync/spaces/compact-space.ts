@@ -22,7 +22,6 @@ import {
   checkSnapshot,
   countReaders,
   coveredBy,
-  coversAll,
   createCoverage,
   encodeAcknowledgeRecord,
   pieceCount,
@@ -32,21 +31,27 @@ import {
   type SnapshotRecord,
   takeSnapshot,
 } from '#sync/compaction/index.ts';
-import type { AssetOperation } from '#sync/documents/index.ts';
 import { orInvalid } from '#sync/log/index.ts';
 import { type KnownSnapshot, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
-import { ACKNOWLEDGEMENTS_MAX, COMPACTION_RULES, SNAPSHOT_COST_BYTES } from './compaction-rules.ts';
+import {
+  ACKNOWLEDGEMENTS_MAX,
+  COMPACTION_RULES,
+  CONTROL_BYTES_KEPT_MIN,
+  CONTROL_OPERATIONS_KEPT_MIN,
+  SNAPSHOT_COST_BYTES,
+} from './compaction-rules.ts';
 import { logPathOf } from './control-operation.ts';
 import { type Dropped, dropCovered } from './drop-covered.ts';
 import { type FollowedSnapshot, readBase, readFollowed, readFollowedOf } from './followed-snapshots.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import type { SigningHold } from './publish-changes.ts';
-import { collectOperations } from './refold-assets.ts';
+import { collectOperations, type StoredOperation } from './refold-assets.ts';
 import { readReplica, readStoredReplicas } from './replicas.ts';
 import { readSnapshot } from './snapshot-operations.ts';
 import { replicaPrefix, snapshotKey } from './space-keys.ts';
 import { recordOf, tellAsset } from './tell-asset.ts';
+import { backersOf, isWorthSaying } from './worth-saying.ts';
 
 export interface CompactDeps extends ProjectDeps {
   readonly clock: Clock;
@@ -237,7 +242,10 @@ async function acknowledge(
   const candidates = await findCandidates(deps, space, options, mayTry);
   if (candidates.length === 0) return 0;
   onTry(candidates.map(({ id }) => id));
-  const operations = new Map<Uuid, AssetOperation[]>(candidates.map(({ known }) => [known.asset, []]));
+  // That which others say already needs the fewest words.
+  const { words } = space.acknowledged;
+  candidates.sort((left, right) => backersOf(words, right.id) - backersOf(words, left.id));
+  const operations = new Map<Uuid, StoredOperation[]>(candidates.map(({ known }) => [known.asset, []]));
   await collectOperations(deps, space, space.access, operations);
   let count = 0;
   for (const { id, known, record, pieces } of candidates) {
@@ -256,26 +264,15 @@ async function acknowledge(
       covered: coveredBy(checked.state),
     };
     const content = orInvalid(() => encodeAcknowledgeRecord(said));
-    if (!content || !(await isFurther(deps, space, known.asset, said))) continue;
-    // Others would not take it, nor anything that this device signs after it.
-    if (!space.store.hasControlRoom(fromHex(space.self), 1)) break;
+    const saying = { asset: known.asset, said, byteCount: record.byteCount, operations: operations.get(known.asset)! };
+    if (!content || !(await isWorthSaying(deps, space, saying))) continue;
+    const [operationCount, byteCount] = [CONTROL_OPERATIONS_KEPT_MIN + 1, CONTROL_BYTES_KEPT_MIN + content.length];
+    if (!space.store.hasControlRoom(fromHex(space.self), operationCount, byteCount)) break;
     await space.signControl([{ schema: ACKNOWLEDGE_SCHEMA, content }]);
     count += 1;
     await deps.breathe();
   }
   return count;
-}
-
-/** A device says nothing that leaves out what it has said before of the same asset: two of these could not both be followed. */
-async function isFurther(deps: CompactDeps, space: OpenSpace, asset: Uuid, said: AcknowledgeRecord): Promise<boolean> {
-  const known = await readKnownSnapshots(deps.store, space.record.space);
-  const followed = await readFollowedOf(deps.store, space.record.space, asset);
-  const before = space.acknowledged.words.filter(
-    ({ snapshot, devices }) => devices.has(space.self) && known.get(snapshot)?.asset === asset,
-  );
-  return [...before.map(({ record }) => record), ...(followed ? [followed.record] : [])].every((record) =>
-    coversAll(said, record),
-  );
 }
 
 async function findCandidates(

@@ -20,6 +20,12 @@ import { refoldKey, refoldPrefix } from './space-keys.ts';
 const ASSETS_AT_ONCE = 256;
 const BREATH_OPERATIONS = 64;
 
+/** An operation as it was read from its log. */
+export interface StoredOperation extends AssetOperation {
+  /** As it is stored. */
+  readonly byteCount: number;
+}
+
 type Deps = Pick<ProjectDeps, 'store' | 'logs' | 'blake3' | 'breathe'>;
 
 /** Has the assets folded anew that operations of one log are about, from one seq up to before another. */
@@ -55,7 +61,7 @@ export async function refoldAssets(
   const prefix = refoldPrefix(spaceId);
   for (;;) {
     throwIfAborted(signal);
-    const marked = new Map<Uuid, AssetOperation[]>();
+    const marked = new Map<Uuid, StoredOperation[]>();
     for await (const [key] of store.entries({ ...prefixRange(prefix), limit: ASSETS_AT_ONCE })) {
       marked.set(key.slice(prefix.length) as Uuid, []);
     }
@@ -78,7 +84,7 @@ export async function collectOperations(
   deps: Deps,
   space: OpenSpace,
   access: AccessState,
-  marked: ReadonlyMap<Uuid, AssetOperation[]>,
+  marked: ReadonlyMap<Uuid, StoredOperation[]>,
 ): Promise<void> {
   for (const log of space.store.logs('data')) await collect(deps, space, access, log, marked);
 }
@@ -89,7 +95,7 @@ async function collect(
   space: OpenSpace,
   access: AccessState,
   log: LogName,
-  marked: ReadonlyMap<Uuid, AssetOperation[]>,
+  marked: ReadonlyMap<Uuid, StoredOperation[]>,
 ): Promise<void> {
   const { next } = await readAppliedLog(store, space.record.space, logPathOf(log));
   const reader = createOperationReader(space, access, blake3, log, []);
@@ -97,7 +103,7 @@ async function collect(
   for await (const bytes of logs.operationsFrom(log.author, log.logId, 0)) {
     if (seq >= next) break;
     const read = reader.read(bytes);
-    if (read.kind === 'asset') marked.get(read.asset)?.push(read.operation);
+    if (read.kind === 'asset') marked.get(read.asset)?.push({ ...read.operation, byteCount: bytes.length });
     seq += 1;
     if (seq % BREATH_OPERATIONS === 0) await breathe();
   }
