@@ -1,7 +1,7 @@
 /** How much has been said of assets since their last snapshots, and which snapshots there are. */
-import { canonicalJson, readRecord, type Uuid } from '#core/kernel/index.ts';
+import { canonicalJson, fromHex, readRecord, type Uuid } from '#core/kernel/index.ts';
 import { type Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
-import { SNAPSHOT_PIECE_SCHEMA, SNAPSHOT_SCHEMA } from '#sync/compaction/index.ts';
+import { SNAPSHOT_PIECE_SCHEMA, SNAPSHOT_SCHEMA, type SnapshotPlace } from '#sync/compaction/index.ts';
 import type { AssetOperation } from '#sync/documents/index.ts';
 import type { CompactionRules } from './compaction-rules.ts';
 import { dueKey, duePrefix, growthKey, snapshotKey, snapshotPrefix } from './space-keys.ts';
@@ -21,6 +21,15 @@ export interface KnownSnapshot {
   /** When this device first looked at it, in milliseconds since the UNIX epoch; null until then. */
   readonly since: number | null;
 }
+
+/** Where a snapshot stands, as far as that is known before it is read. */
+export const placeOf = (id: string, { author, logId, seq }: KnownSnapshot): SnapshotPlace => ({
+  author: fromHex(author),
+  logId: fromHex(logId),
+  seq,
+  operationId: fromHex(id),
+  pieces: 0,
+});
 
 const NOTHING: AssetGrowth = { operations: 0, bytes: 0 };
 
@@ -63,9 +72,9 @@ export async function putGrowth(
     if (isDue) commit.put(dueKey(space, asset), new Uint8Array());
   }
   for (const [id, snapshot] of snapshots) {
-    if (await store.get(snapshotKey(space, id))) continue;
-    commit.put(snapshotKey(space, id), canonicalJson(snapshot));
-    commit.delete(growthKey(space, snapshot.asset)).delete(dueKey(space, snapshot.asset));
+    // A projection that is made anew comes past those again that are known, and counts what they cover.
+    if (!(await store.get(snapshotKey(space, id)))) commit.put(snapshotKey(space, id), canonicalJson(snapshot));
+    deleteGrowth(commit, space, snapshot.asset);
   }
 }
 
@@ -75,6 +84,10 @@ export async function readGrowth(store: KeyValueStore, space: Uuid, asset: Uuid)
   const bytes = await store.get(key);
   return bytes ? readRecord<AssetGrowth>(key, bytes) : NOTHING;
 }
+
+/** Starts to count anew what is said of an asset. */
+export const deleteGrowth = (commit: Commit, space: Uuid, asset: Uuid): Commit =>
+  commit.delete(growthKey(space, asset)).delete(dueKey(space, asset));
 
 /** Assets of which so much was said that a snapshot is worth it. */
 export async function readDue(store: KeyValueStore, space: Uuid): Promise<Uuid[]> {

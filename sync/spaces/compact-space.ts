@@ -32,7 +32,7 @@ import {
   takeSnapshot,
 } from '#sync/compaction/index.ts';
 import { orInvalid } from '#sync/log/index.ts';
-import { type KnownSnapshot, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
+import { deleteGrowth, type KnownSnapshot, placeOf, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
 import {
   ACKNOWLEDGEMENTS_MAX,
   COMPACTION_RULES,
@@ -43,6 +43,7 @@ import {
 import { logPathOf } from './control-operation.ts';
 import { type Dropped, dropCovered } from './drop-covered.ts';
 import { type FollowedSnapshot, readBase, readFollowed, readFollowedOf } from './followed-snapshots.ts';
+import { isTaken } from './is-taken.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import type { SigningHold } from './publish-changes.ts';
@@ -167,12 +168,20 @@ async function takeSnapshots(
   const rank = writerRank(space);
   if (rank === undefined) return 0;
   let count = 0;
-  const lost = await findLost(deps, space);
+  const ended = endedLogs(space);
+  const known = new Map(
+    [...(await readKnownSnapshots(deps.store, id))].filter(([, { author, logId }]) => !ended.has(`${author}/${logId}`)),
+  );
+  const lost = await findLost(deps, space, ended, known);
   const due = new Set([...lost, ...(await readDue(deps.store, id))]);
   for (const asset of isAsked ? await sharedAssets(deps, id) : turnsOf([...due], rank)) {
     throwIfAborted(signal);
     const isWorth = lost.has(asset) || (await frees(deps, id, asset));
     const replica = isWorth ? await readReplica(deps, id, asset) : undefined;
+    if (replica && !lost.has(asset) && (await isTaken(deps, space, asset, replica, known))) {
+      await deps.store.write(deleteGrowth(new Commit(), id, asset), { sync: false });
+      continue;
+    }
     const snapshot = replica && takeSnapshot(deps, replica);
     if (!snapshot) continue;
     const pieces = snapshot.pieces.map((piece) => recordOf(SNAPSHOT_PIECE_SCHEMA, piece));
@@ -183,24 +192,25 @@ async function takeSnapshots(
   return count;
 }
 
+/** Data logs that end in a fork: what stands behind it nobody can get any more. */
+const endedLogs = ({ store }: OpenSpace): ReadonlySet<string> =>
+  new Set(store.logs('data').flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [logPathOf(log)])));
+
 /**
  * Assets whose snapshot nobody can get any more, because its log ended before it in a fork: what it covers may have no bodies
  * elsewhere, and this node has its state.
  */
-async function findLost(deps: CompactDeps, space: OpenSpace): Promise<Set<Uuid>> {
+async function findLost(
+  deps: CompactDeps,
+  space: OpenSpace,
+  ended: ReadonlySet<string>,
+  known: ReadonlyMap<string, KnownSnapshot>,
+): Promise<Set<Uuid>> {
   const lost = new Set<Uuid>();
-  const { space: id } = space.record;
-  const ended = new Set(
-    space.store.logs('data').flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [logPathOf(log)])),
-  );
   if (ended.size === 0) return lost;
-  const known = await readKnownSnapshots(deps.store, id);
-  for (const [asset, { snapshot, record }] of await readFollowed(deps.store, id)) {
+  for (const [asset, { snapshot, record }] of await readFollowed(deps.store, space.record.space)) {
     if (!ended.has(logPathOf(record.snapshot))) continue;
-    const isOnItsWay = [...known].some(
-      ([other, { asset: about, author, logId }]) =>
-        about === asset && other !== snapshot && !ended.has(`${author}/${logId}`),
-    );
+    const isOnItsWay = [...known].some(([other, { asset: about }]) => about === asset && other !== snapshot);
     if (isOnItsWay) continue;
     const read = await readSnapshot(deps, space, record.snapshot, { withPieces: true });
     if (read.kind !== 'whole') lost.add(asset);
@@ -256,10 +266,8 @@ async function acknowledge(
       deps.logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause: checked });
       continue;
     }
-    const { author, logId, seq } = known;
-    const place = { author: fromHex(author), logId: fromHex(logId), seq, operationId: fromHex(id) };
     const said: AcknowledgeRecord = {
-      snapshot: { ...place, pieces: pieceCount(record.byteCount) },
+      snapshot: { ...placeOf(id, known), pieces: pieceCount(record.byteCount) },
       stateHash: record.stateHash,
       covered: coveredBy(checked.state),
     };
@@ -325,8 +333,7 @@ async function readCandidate(
   id: string,
   known: KnownSnapshot,
 ): Promise<Candidate | undefined> {
-  const { author, logId, seq } = known;
-  const place = { author: fromHex(author), logId: fromHex(logId), seq, operationId: fromHex(id), pieces: 0 };
+  const place = placeOf(id, known);
   const head = await readSnapshot(deps, space, place, { withPieces: false });
   if (head.kind !== 'whole') return undefined;
   const pieces = pieceCount(head.record.byteCount);
