@@ -1,7 +1,11 @@
 import { beforeEach, expect, it } from 'vitest';
-import type { CompactionRules } from './compaction-rules.ts';
+import type { Uuid } from '#core/kernel/index.ts';
+import { encodeSnapshotRecord, SNAPSHOT_SCHEMA } from '#sync/compaction/index.ts';
+import { blake3 } from '#sync/log/testing/fixtures.ts';
+import { readKnownSnapshots } from './asset-growth.ts';
+import { type CompactionRules, KNOWN_SNAPSHOTS_MAX } from './compaction-rules.ts';
 import { forgetProjection } from './forget-projection.ts';
-import { agree, CONTEXT, type FederationNode, invite, newNode } from './testing/federation.ts';
+import { agree, CONTEXT, type FederationNode, invite, meet, newNode } from './testing/federation.ts';
 
 const rules: CompactionRules = { operations: 10, bytes: 2_000, retentionMs: 30 * 86_400_000, turnMs: 60_000 };
 
@@ -37,4 +41,32 @@ it('takes no other snapshot of the same when a projection is made anew', async (
     await ada.spaces.settle();
     expect(await waiting(ada)).toBe(1);
   }
+});
+
+it('remembers a few snapshots of one author and asset, and nothing that is none', async () => {
+  const known = async () => {
+    const { record } = await ada.spaces.find('team');
+    return (await readKnownSnapshots(ada.disk.store, record.space)).size;
+  };
+  const sign = async (asset: string, bytes: Uint8Array, count: number) => {
+    const space = await bob.spaces.find('team');
+    const said = { schema: SNAPSHOT_SCHEMA, subject: asset as Uuid, dependencies: [] };
+    await space.signData(
+      Array.from({ length: count }, () => ({ ...said, content: { kind: 'record', bytes } as const })),
+    );
+    await meet(bob, ada);
+    await ada.spaces.settle();
+  };
+  const { id } = await bob.catalog.getAsset('sales');
+  await sign(id, Uint8Array.of(1), 30);
+  expect(await known()).toBe(0);
+  const { author, logId } = await (await bob.spaces.find('team')).ownDataLog();
+  const covered = [{ author, logId, seq: 0, operationId: blake3(Uint8Array.of(2)) }];
+  await sign(id, encodeSnapshotRecord({ stateHash: blake3(Uint8Array.of(3)), byteCount: 10, covered }), 40);
+  expect(await known()).toBe(KNOWN_SNAPSHOTS_MAX);
+  // None of them has what it names, which shows when they are read.
+  ada.disk.clock.advance(31 * 86_400_000);
+  await ada.spaces.settle();
+  await ada.spaces.settle();
+  expect(await known()).toBeLessThanOrEqual(1);
 });

@@ -1,8 +1,14 @@
 /** How much has been said of assets since their last snapshots, and which snapshots there are. */
 import { canonicalJson, fromHex, readRecord, type Uuid } from '#core/kernel/index.ts';
 import { type Commit, type KeyValueStore, prefixRange } from '#core/platform/ports.ts';
-import { SNAPSHOT_PIECE_SCHEMA, SNAPSHOT_SCHEMA, type SnapshotPlace } from '#sync/compaction/index.ts';
+import {
+  decodeSnapshotRecord,
+  SNAPSHOT_PIECE_SCHEMA,
+  SNAPSHOT_SCHEMA,
+  type SnapshotPlace,
+} from '#sync/compaction/index.ts';
 import type { AssetOperation } from '#sync/documents/index.ts';
+import { orInvalid } from '#sync/log/index.ts';
 import type { CompactionRules } from './compaction-rules.ts';
 import { dueKey, duePrefix, growthKey, snapshotKey, snapshotPrefix } from './space-keys.ts';
 
@@ -20,6 +26,8 @@ export interface KnownSnapshot {
   readonly seq: number;
   /** When this device first looked at it, in milliseconds since the UNIX epoch; null until then. */
   readonly since: number | null;
+  /** How often this device came to something else; absent before the first time. */
+  readonly faults?: number;
 }
 
 /** Where a snapshot stands, as far as that is known before it is read. */
@@ -45,13 +53,21 @@ export class GrowthCount implements Growth {
   readonly grown = new Map<Uuid, AssetGrowth>();
   readonly snapshots = new Map<string, KnownSnapshot>();
 
-  add(asset: Uuid, { id, author, logId, seq, schema, isVoid }: AssetOperation, byteCount: number): void {
-    if (schema === SNAPSHOT_SCHEMA && !isVoid) this.snapshots.set(id, { asset, author, logId, seq, since: null });
+  add(asset: Uuid, operation: AssetOperation, byteCount: number): void {
+    const { id, author, logId, seq, schema } = operation;
+    if (isSnapshot(operation)) this.snapshots.set(id, { asset, author, logId, seq, since: null });
     if (schema === SNAPSHOT_SCHEMA || schema === SNAPSHOT_PIECE_SCHEMA) return;
     const { operations, bytes } = this.grown.get(asset) ?? NOTHING;
     this.grown.set(asset, { operations: operations + 1, bytes: bytes + byteCount });
   }
 }
+
+/** Whatever is no snapshot is not looked for later. */
+const isSnapshot = ({ schema, isVoid, content }: AssetOperation): boolean =>
+  schema === SNAPSHOT_SCHEMA &&
+  !isVoid &&
+  content.kind === 'record' &&
+  orInvalid(() => decodeSnapshotRecord(content.bytes)) !== undefined;
 
 /** Stores what was counted; what came together with a snapshot is taken to be covered by it. Errors: `JOURNAL_CORRUPT`. */
 export async function putGrowth(
@@ -106,3 +122,16 @@ export async function readKnownSnapshots(store: KeyValueStore, space: Uuid): Pro
   }
   return known;
 }
+
+/**
+ * The ids of those that are too many of their author and asset: the first are kept, which are acknowledged first, and the newest.
+ */
+export function tooManyKnown(known: ReadonlyMap<string, KnownSnapshot>, max: number): string[] {
+  const groups = Map.groupBy(known, ([, { author, asset }]) => `${author}/${asset}`);
+  return [...groups.values()].flatMap((group) => {
+    const byAge = group.toSorted(([, left], [, right]) => sinceOf(left) - sinceOf(right) || left.seq - right.seq);
+    return byAge.slice(max - 1, -1).map(([id]) => id);
+  });
+}
+
+const sinceOf = ({ since }: KnownSnapshot): number => since ?? Number.MAX_SAFE_INTEGER;

@@ -32,13 +32,23 @@ import {
   takeSnapshot,
 } from '#sync/compaction/index.ts';
 import { orInvalid } from '#sync/log/index.ts';
-import { deleteGrowth, type KnownSnapshot, placeOf, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
+import {
+  deleteGrowth,
+  type KnownSnapshot,
+  placeOf,
+  readDue,
+  readGrowth,
+  readKnownSnapshots,
+  tooManyKnown,
+} from './asset-growth.ts';
 import {
   ACKNOWLEDGEMENTS_MAX,
   COMPACTION_RULES,
   CONTROL_BYTES_KEPT_MIN,
   CONTROL_OPERATIONS_KEPT_MIN,
+  KNOWN_SNAPSHOTS_MAX,
   SNAPSHOT_COST_BYTES,
+  SNAPSHOT_FAULTS_MAX,
 } from './compaction-rules.ts';
 import { logPathOf } from './control-operation.ts';
 import { type Dropped, dropCovered } from './drop-covered.ts';
@@ -134,10 +144,10 @@ export function createCompaction() {
         report.takenCount = await takeSnapshots(deps, space, options, (due, rank) => turnsOf(deps, id, due, rank));
         report.acknowledgedCount = await acknowledge(deps, space, options, {
           mayTry: (snapshot) => mayTry(deps, id, snapshot),
-          onTry(snapshots) {
+          onTry(snapshot, isLast) {
             const now = deps.clock.monotonic();
-            for (const snapshot of snapshots) triedAt.set(snapshot, now);
-            if (snapshots.length === CHECKED_AT_ONCE) pausedAt.set(id, now);
+            triedAt.set(snapshot, now);
+            if (isLast) pausedAt.set(id, now);
           },
         });
       } catch (error) {
@@ -208,9 +218,15 @@ async function findLost(
 ): Promise<Set<Uuid>> {
   const lost = new Set<Uuid>();
   if (ended.size === 0) return lost;
+  const own = space.acknowledged.words.filter(({ devices }) => devices.has(space.self));
+  const checked = new Set(own.map((word) => word.snapshot));
   for (const [asset, { snapshot, record }] of await readFollowed(deps.store, space.record.space)) {
     if (!ended.has(logPathOf(record.snapshot))) continue;
-    const isOnItsWay = [...known].some(([other, { asset: about }]) => about === asset && other !== snapshot);
+    // Not one that nobody checked: it may be none.
+    const isOnItsWay = [...known].some(
+      ([other, { asset: about, author }]) =>
+        about === asset && other !== snapshot && (author === space.self || checked.has(other)),
+    );
     if (isOnItsWay) continue;
     const read = await readSnapshot(deps, space, record.snapshot, { withPieces: true });
     if (read.kind !== 'whole') lost.add(asset);
@@ -234,6 +250,12 @@ async function sharedAssets({ store }: CompactDeps, space: Uuid): Promise<Uuid[]
   return assets;
 }
 
+interface Tries {
+  readonly mayTry: (snapshot: string) => boolean;
+  /** Called before one is read. */
+  readonly onTry: (snapshot: string, isLast: boolean) => void;
+}
+
 /** A snapshot that this device may acknowledge if it is right. */
 interface Candidate {
   readonly id: string;
@@ -246,12 +268,11 @@ async function acknowledge(
   deps: CompactDeps,
   space: OpenSpace,
   options: CompactOptions,
-  { mayTry, onTry }: { mayTry: (snapshot: string) => boolean; onTry: (snapshots: readonly string[]) => void },
+  tries: Tries,
 ): Promise<number> {
   if (!includesLevel(space.access.levelNow(fromHex(space.self)), 'read')) return 0;
-  const candidates = await findCandidates(deps, space, options, mayTry);
+  const candidates = await findCandidates(deps, space, options, tries);
   if (candidates.length === 0) return 0;
-  onTry(candidates.map(({ id }) => id));
   // That which others say already needs the fewest words.
   const { words } = space.acknowledged;
   candidates.sort((left, right) => backersOf(words, right.id) - backersOf(words, left.id));
@@ -264,6 +285,7 @@ async function acknowledge(
     const checked = checkSnapshot(deps, record, pieces, operations.get(known.asset)!, base);
     if (typeof checked === 'string') {
       deps.logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause: checked });
+      await noteFault(deps, space, id, known);
       continue;
     }
     const said: AcknowledgeRecord = {
@@ -287,15 +309,19 @@ async function findCandidates(
   deps: CompactDeps,
   space: OpenSpace,
   { isAsked = false }: CompactOptions,
-  mayTry: (snapshot: string) => boolean,
+  { mayTry, onTry }: Tries,
 ): Promise<Candidate[]> {
   const { store, clock, compaction = COMPACTION_RULES } = deps;
   const { space: spaceId } = space.record;
   const commit = new Commit();
   const candidates: Candidate[] = [];
-  for (const [id, known] of await readKnownSnapshots(store, spaceId)) {
+  const all = await readKnownSnapshots(store, spaceId);
+  const said = new Set(space.acknowledged.words.map(({ snapshot }) => snapshot));
+  const tooMany = new Set(tooManyKnown(all, KNOWN_SNAPSHOTS_MAX).filter((id) => !said.has(id)));
+  let triedCount = 0;
+  for (const [id, known] of all) {
     const followed = await readFollowedOf(store, spaceId, known.asset);
-    if (followed && isCoveredBy(followed, known)) {
+    if (tooMany.has(id) || (followed && isCoveredBy(followed, known))) {
       commit.delete(snapshotKey(spaceId, id));
       continue;
     }
@@ -303,13 +329,26 @@ async function findCandidates(
     if (followed?.snapshot === id || !isWanted(space, id)) continue;
     const since = known.since ?? clock.now();
     if (known.since === null) commit.put(snapshotKey(spaceId, id), canonicalJson({ ...known, since }));
+    if (triedCount === CHECKED_AT_ONCE) continue;
     if (!isAsked && (clock.now() - since < compaction.retentionMs || !mayTry(id))) continue;
-    if (candidates.length === CHECKED_AT_ONCE) break;
-    const found = await readCandidate(deps, space, id, known);
-    if (found) candidates.push(found);
+    triedCount += 1;
+    onTry(id, triedCount === CHECKED_AT_ONCE);
+    const found = await readCandidate(deps, space, id, { ...known, since });
+    if (found === 'gone' && !said.has(id)) commit.delete(snapshotKey(spaceId, id));
+    if (typeof found === 'object') candidates.push(found);
   }
   if (commit.writes.length > 0) await store.write(commit, { sync: false });
   return candidates;
+}
+
+/** What does not come to agree is forgotten in the end. */
+async function noteFault({ store }: CompactDeps, space: OpenSpace, id: string, known: KnownSnapshot): Promise<void> {
+  const key = snapshotKey(space.record.space, id);
+  const faults = (known.faults ?? 0) + 1;
+  const commit = new Commit();
+  if (faults < SNAPSHOT_FAULTS_MAX) commit.put(key, canonicalJson({ ...known, faults }));
+  else commit.delete(key);
+  await store.write(commit, { sync: false });
 }
 
 /** True when the followed snapshot holds the operation of another one, which needs no word any more then. */
@@ -332,11 +371,11 @@ async function readCandidate(
   space: OpenSpace,
   id: string,
   known: KnownSnapshot,
-): Promise<Candidate | undefined> {
+): Promise<Candidate | 'waits' | 'gone'> {
   const place = placeOf(id, known);
   const head = await readSnapshot(deps, space, place, { withPieces: false });
-  if (head.kind !== 'whole') return undefined;
+  if (head.kind !== 'whole') return head.kind;
   const pieces = pieceCount(head.record.byteCount);
   const whole = await readSnapshot(deps, space, { ...place, pieces }, { withPieces: true });
-  return whole.kind === 'whole' ? { id, known, record: whole.record, pieces: whole.pieces } : undefined;
+  return whole.kind === 'whole' ? { id, known, record: whole.record, pieces: whole.pieces } : whole.kind;
 }

@@ -22,6 +22,15 @@ export const COMPACTION_TURN_MS = 3_600_000;
  */
 export const ACKNOWLEDGEMENTS_MAX = 6;
 
+/** Snapshots of one asset by one author that a device remembers before they are acknowledged: more come of no honest one in a month. */
+export const KNOWN_SNAPSHOTS_MAX = 16;
+
+/**
+ * Times that a device comes to something else than a snapshot says before it forgets it: two days, an hour apart, in which what
+ * it lacks may come.
+ */
+export const SNAPSHOT_FAULTS_MAX = 48;
+
 /**
  * Control operations of its quota that a device leaves when it acknowledges snapshots: half of what a member has, so that keys,
  * registrations of logs and removals have room whatever others have it acknowledge.
