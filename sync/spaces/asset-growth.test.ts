@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Uuid } from '#core/kernel/index.ts';
-import { encodeSnapshotRecord, SNAPSHOT_SCHEMA } from '#sync/compaction/index.ts';
+import { encodePieces, encodeSnapshotRecord, SNAPSHOT_PIECE_SCHEMA, SNAPSHOT_SCHEMA } from '#sync/compaction/index.ts';
 import { blake3 } from '#sync/log/testing/fixtures.ts';
 import { readKnownSnapshots } from './asset-growth.ts';
 import { type CompactionRules, KNOWN_SNAPSHOTS_MAX } from './compaction-rules.ts';
@@ -69,4 +69,27 @@ it('remembers a few snapshots of one author and asset, and nothing that is none'
   await ada.spaces.settle();
   await ada.spaces.settle();
   expect(await known()).toBeLessThanOrEqual(1);
+});
+
+it('folds nothing for a snapshot whose pieces are not what it names', async () => {
+  const { id } = await bob.catalog.getAsset('sales');
+  const space = await bob.spaces.find('team');
+  const { author, logId } = await space.ownDataLog();
+  const covered = [{ author, logId, seq: 0, operationId: blake3(Uint8Array.of(2)) }];
+  const record = encodeSnapshotRecord({ stateHash: blake3(Uint8Array.of(3)), byteCount: 10, covered });
+  const contents = [
+    { schema: SNAPSHOT_SCHEMA, bytes: record },
+    ...encodePieces(new Uint8Array(10)).map((bytes) => ({ schema: SNAPSHOT_PIECE_SCHEMA, bytes })),
+  ];
+  await space.signData(
+    contents.map(({ schema, bytes }) => ({
+      schema,
+      subject: id as Uuid,
+      dependencies: [],
+      content: { kind: 'record', bytes },
+    })),
+  );
+  await meet(bob, ada);
+  expect(await ada.spaces.compactSpace('team')).toMatchObject({ acknowledged: 0 });
+  expect(ada.warnings.join()).toContain('"cause":"pieces"');
 });

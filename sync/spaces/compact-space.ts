@@ -24,10 +24,12 @@ import {
   coveredBy,
   createCoverage,
   encodeAcknowledgeRecord,
+  joinPieces,
   pieceCount,
   SNAPSHOT_ACKNOWLEDGEMENTS,
   SNAPSHOT_PIECE_SCHEMA,
   SNAPSHOT_SCHEMA,
+  type SnapshotFault,
   type SnapshotRecord,
   takeSnapshot,
 } from '#sync/compaction/index.ts';
@@ -261,7 +263,6 @@ interface Candidate {
   readonly id: string;
   readonly known: KnownSnapshot;
   readonly record: SnapshotRecord;
-  readonly pieces: readonly Uint8Array[];
 }
 
 async function acknowledge(
@@ -271,38 +272,53 @@ async function acknowledge(
   tries: Tries,
 ): Promise<number> {
   if (!includesLevel(space.access.levelNow(fromHex(space.self)), 'read')) return 0;
+  if (!hasRoom(space, 0)) return 0;
   const candidates = await findCandidates(deps, space, options, tries);
-  if (candidates.length === 0) return 0;
   // That which others say already needs the fewest words.
   const { words } = space.acknowledged;
   candidates.sort((left, right) => backersOf(words, right.id) - backersOf(words, left.id));
-  const operations = new Map<Uuid, StoredOperation[]>(candidates.map(({ known }) => [known.asset, []]));
-  await collectOperations(deps, space, space.access, operations);
   let count = 0;
-  for (const { id, known, record, pieces } of candidates) {
-    throwIfAborted(options.signal);
-    const base = await readBase(deps, space.record.space, known.asset);
-    const checked = checkSnapshot(deps, record, pieces, operations.get(known.asset)!, base);
-    if (typeof checked === 'string') {
-      deps.logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause: checked });
-      await noteFault(deps, space, id, known);
-      continue;
+  for (let rest = candidates; rest.length > 0;) {
+    const operations = new Map<Uuid, StoredOperation[]>(rest.map(({ known }) => [known.asset, []]));
+    await collectOperations(deps, space, space.access, operations);
+    for (const candidate of rest) {
+      throwIfAborted(options.signal);
+      const about = operations.get(candidate.known.asset);
+      if (about && (await acknowledgeOne(deps, space, candidate, about))) count += 1;
     }
-    const said: AcknowledgeRecord = {
-      snapshot: { ...placeOf(id, known), pieces: pieceCount(record.byteCount) },
-      stateHash: record.stateHash,
-      covered: coveredBy(checked.state),
-    };
-    const content = orInvalid(() => encodeAcknowledgeRecord(said));
-    const saying = { asset: known.asset, said, byteCount: record.byteCount, operations: operations.get(known.asset)! };
-    if (!content || !(await isWorthSaying(deps, space, saying))) continue;
-    const [operationCount, byteCount] = [CONTROL_OPERATIONS_KEPT_MIN + 1, CONTROL_BYTES_KEPT_MIN + content.length];
-    if (!space.store.hasControlRoom(fromHex(space.self), operationCount, byteCount)) break;
-    await space.signControl([{ schema: ACKNOWLEDGE_SCHEMA, content }]);
-    count += 1;
-    await deps.breathe();
+    rest = rest.filter(({ known }) => !operations.has(known.asset));
   }
   return count;
+}
+
+/** Whether there is room in the control log, beside what is kept for others than acknowledgements. */
+const hasRoom = ({ store, self }: OpenSpace, byteCount: number): boolean =>
+  store.hasControlRoom(fromHex(self), CONTROL_OPERATIONS_KEPT_MIN + 1, CONTROL_BYTES_KEPT_MIN + byteCount);
+
+async function acknowledgeOne(
+  deps: CompactDeps,
+  space: OpenSpace,
+  { id, known, record }: Candidate,
+  operations: readonly StoredOperation[],
+): Promise<boolean> {
+  const { asset } = known;
+  const base = await readBase(deps, space.record.space, asset);
+  const checked = checkSnapshot(deps, record, operations, base);
+  if (typeof checked === 'string') {
+    await noteFault(deps, space, id, known, checked);
+    return false;
+  }
+  const said: AcknowledgeRecord = {
+    snapshot: { ...placeOf(id, known), pieces: pieceCount(record.byteCount) },
+    stateHash: record.stateHash,
+    covered: coveredBy(checked.state),
+  };
+  const content = orInvalid(() => encodeAcknowledgeRecord(said));
+  if (!content || !hasRoom(space, content.length)) return false;
+  if (!(await isWorthSaying(deps, space, { asset, said, byteCount: record.byteCount, operations }))) return false;
+  await space.signControl([{ schema: ACKNOWLEDGE_SCHEMA, content }]);
+  await deps.breathe();
+  return true;
 }
 
 async function findCandidates(
@@ -342,7 +358,14 @@ async function findCandidates(
 }
 
 /** What does not come to agree is forgotten in the end. */
-async function noteFault({ store }: CompactDeps, space: OpenSpace, id: string, known: KnownSnapshot): Promise<void> {
+async function noteFault(
+  { store, logger }: CompactDeps,
+  space: OpenSpace,
+  id: string,
+  known: KnownSnapshot,
+  cause: SnapshotFault | 'pieces',
+): Promise<void> {
+  logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause });
   const key = snapshotKey(space.record.space, id);
   const faults = (known.faults ?? 0) + 1;
   const commit = new Commit();
@@ -377,5 +400,10 @@ async function readCandidate(
   if (head.kind !== 'whole') return head.kind;
   const pieces = pieceCount(head.record.byteCount);
   const whole = await readSnapshot(deps, space, { ...place, pieces }, { withPieces: true });
-  return whole.kind === 'whole' ? { id, known, record: whole.record, pieces: whole.pieces } : whole.kind;
+  if (whole.kind !== 'whole') return whole.kind;
+  const { record } = whole;
+  // Before anything is folded for it; and no more than one state is held at a time.
+  if (orInvalid(() => joinPieces(deps, record, whole.pieces))) return { id, known, record };
+  await noteFault(deps, space, id, known, 'pieces');
+  return 'waits';
 }
