@@ -20,6 +20,7 @@ const report = (end: SessionReport['end'], missing: SessionReport['spaces'][numb
   refusal: undefined,
   spaces: [{ spaceId: new Uint8Array(32), equal: false, missingHere: missing, missingThere: new Map() }],
   progress: NOTHING,
+  offeredBytes: 0,
   byteCounts: { sent: 0, received: 0 },
 });
 
@@ -36,7 +37,7 @@ test.each([
   const { gate, pass } = openGate();
   for (let i = 0; i < SPOILT_SESSIONS_MAX; i++) {
     expect(gate.mayBegin('eve')).toBe(true);
-    gate.ended('eve', spoilt);
+    gate.ended('eve', 'responder', spoilt);
   }
   expect(gate.mayBegin('eve')).toBe(false);
   expect(gate.mayBegin('anna')).toBe(true);
@@ -44,13 +45,13 @@ test.each([
   expect(gate.mayBegin('eve')).toBe(false);
   pass(1);
   expect(gate.mayBegin('eve')).toBe(true);
-  gate.ended('eve', spoilt);
+  gate.ended('eve', 'responder', spoilt);
   expect(gate.mayBegin('eve')).toBe(false);
   // Good sessions in between do not make up for it.
   pass(SPOILT_SESSION_MS);
   expect(gate.mayBegin('eve')).toBe(true);
-  gate.ended('eve', report('complete'));
-  gate.ended('eve', spoilt);
+  gate.ended('eve', 'responder', report('complete'));
+  gate.ended('eve', 'responder', spoilt);
   expect(gate.mayBegin('eve')).toBe(false);
 });
 
@@ -58,17 +59,20 @@ test('lines that break and operations that come too early spoil nothing', () => 
   const { gate, pass } = openGate();
   for (let i = 0; i < 100; i++) {
     expect(gate.mayBegin('anna')).toBe(true);
-    gate.ended('anna', report(i % 2 === 0 ? 'interrupted' : 'complete', new Map([['gap', 5]])));
+    gate.ended('anna', 'responder', report(i % 2 === 0 ? 'interrupted' : 'complete', new Map([['gap', 5]])));
     pass(1000);
   }
 });
 
-test('sessions are begun at a rate, after a burst', () => {
+test('sessions are taken up at a rate, after a burst', () => {
   const { gate, pass } = openGate();
-  const begin = (count: number) => Array.from({ length: count }, () => gate.mayBegin('eve')).filter(Boolean).length;
-  expect(begin(1000)).toBe(SESSIONS_BURST_MAX);
-  pass(2000);
-  expect(begin(1000)).toBe(2 * SESSIONS_PER_SECOND_MAX);
+  const begin = (count: number) => Array.from({ length: count }, () => gate.begins('eve'));
+  expect(begin(SESSIONS_BURST_MAX).every((milliseconds) => milliseconds === 0)).toBe(true);
+  expect(begin(2 * SESSIONS_PER_SECOND_MAX).at(-1)).toBe(2000);
+  expect(gate.mayBegin('eve')).toBe(true);
+  pass(3000);
+  expect(begin(SESSIONS_PER_SECOND_MAX).at(-1)).toBe(0);
+  expect(gate.begins('anna')).toBe(0);
 });
 
 test('the lines of a peer that goes on bringing streams are refused, longer each time until it has been quiet', () => {
@@ -99,14 +103,19 @@ test('a peer that comes back rarely while it is shut out keeps its lines', () =>
 
 test('a peer that has much found out and takes little of it has to wait for the next session', () => {
   const { gate, pass } = openGate();
-  const leaves = (bytesTotal: number) => ({ ...report('interrupted'), progress: { ...NOTHING, bytesTotal } });
-  gate.ended('eve', leaves(LEFT_BYTES_BURST_MAX));
+  const leaves = (offeredBytes: number, sent = 0) => ({
+    ...report('interrupted'),
+    offeredBytes,
+    byteCounts: { sent, received: 0 },
+  });
+  gate.ended('eve', 'responder', leaves(LEFT_BYTES_BURST_MAX));
   expect(gate.mayBegin('eve')).toBe(true);
-  gate.ended('eve', leaves(LEFT_BYTES_PER_SECOND_MAX));
+  gate.ended('eve', 'responder', leaves(3 * LEFT_BYTES_PER_SECOND_MAX, 2 * LEFT_BYTES_PER_SECOND_MAX));
   expect(gate.mayBegin('eve')).toBe(false);
-  expect(gate.mayBegin('anna')).toBe(true);
   pass(1000);
   expect(gate.mayBegin('eve')).toBe(true);
-  gate.ended('anna', { ...leaves(2 * LEFT_BYTES_BURST_MAX), end: 'complete' });
+  gate.ended('anna', 'responder', { ...leaves(2 * LEFT_BYTES_BURST_MAX), end: 'complete' });
+  gate.ended('anna', 'initiator', leaves(2 * LEFT_BYTES_BURST_MAX));
+  gate.ended('anna', 'responder', leaves(1, 2 * LEFT_BYTES_BURST_MAX));
   expect(gate.mayBegin('anna')).toBe(true);
 });

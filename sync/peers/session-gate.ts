@@ -1,5 +1,5 @@
 import { type Clock, createTokenBucket, type TokenBucket } from '#core/kernel/index.ts';
-import type { SessionReport } from '#sync/reconcile/index.ts';
+import type { Session, SessionReport } from '#sync/reconcile/index.ts';
 
 /**
  * Sessions that one peer may spoil in a row. One of another version or with a damaged disk spoils some; each costs this
@@ -10,10 +10,10 @@ export const SPOILT_SESSIONS_MAX = 3;
 /** After that it may have one again each time so long has passed. Milliseconds. */
 export const SPOILT_SESSION_MS = 60_000;
 
-/** Sessions that one peer may begin in a second: one that tells of each change as it is made begins ten. */
+/** Sessions of one peer that are taken up in a second: one that tells of each change as it is made begins ten. */
 export const SESSIONS_PER_SECOND_MAX = 10;
 
-/** Sessions that one peer may begin at once, when it was quiet before. */
+/** Sessions of one peer that are taken up at once, when it was quiet before; those that follow wait for their turn. */
 export const SESSIONS_BURST_MAX = 50;
 
 /**
@@ -42,10 +42,12 @@ export const LEFT_BYTES_PER_SECOND_MAX = 8 * 2 ** 20;
 
 /** Keeps a peer from taking more of this node than others: what it may begin, and what it may spoil. */
 export interface SessionGate {
-  /** False for a peer that has had what it may have; the session is not to be begun. */
+  /** False for a peer that has spoilt what it may spoil; no session with it is to be begun. */
   mayBegin(device: string): boolean;
+  /** Counts a session that a peer begins; returns for how many milliseconds it has to wait. */
+  begins(device: string): number;
   /** Takes note of how a session with a peer ended. */
-  ended(device: string, report: SessionReport): void;
+  ended(device: string, role: Session['role'], report: SessionReport): void;
   /**
    * Takes note of a stream that a peer brought and that was not taken. Returns for how many milliseconds its lines are to be
    * refused once there were too many of them.
@@ -93,15 +95,20 @@ export function createSessionGate(clock: Clock): SessionGate {
 
   return {
     mayBegin(device) {
-      const { sessions, spoilt, left } = allowanceOf(device);
-      if (sessions.available < 1 || spoilt.available < 1 || left.available < 0) return false;
-      sessions.use(1);
-      return true;
+      const { spoilt, left } = allowanceOf(device);
+      return spoilt.available >= 1 && left.available >= 0;
     },
-    ended(device, report) {
-      const { bytesDone, bytesTotal } = report.progress;
+    begins(device) {
+      const { sessions } = allowanceOf(device);
+      sessions.use(1);
+      return sessions.waitFor(0);
+    },
+    ended(device, role, report) {
+      const { end, offeredBytes, byteCounts } = report;
       if (isSpoilt(report)) allowanceOf(device).spoilt.use(1);
-      if (report.end !== 'complete') allowanceOf(device).left.use(bytesTotal - bytesDone);
+      // What this node began is broken off by the line, if not by itself.
+      if (role === 'initiator' || end === 'complete') return;
+      allowanceOf(device).left.use(Math.max(0, offeredBytes - byteCounts.sent));
     },
     unwanted(device) {
       const allowance = allowanceOf(device);

@@ -171,7 +171,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
         { signal: any },
       );
       if (report.end !== 'complete') void stream.close();
-      gate.ended(device, report);
+      gate.ended(device, role, report);
       const opened = await spaces.opened();
       count(`session-${report.end}`);
       if (views.length > 0) await remember(device, (peer) => withReport(opened, peer, report));
@@ -262,6 +262,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
         stream.abort();
         return noteUnwanted(stream.peer);
       }
+      await wait(gate.begins(toHex(stream.peer)), { signal: stopped.signal });
       // A stranger is told that there is nothing in common; it costs neither a record nor a settling.
       const isMember = spaces.viewsFor(stream.peer).length > 0;
       const report = await run('responder', stream, {});

@@ -21,6 +21,7 @@ export interface Amount {
 
 export class ProgressMeter {
   #progress: SyncProgress = { operationsDone: 0, operationsTotal: 0, bytesDone: 0, bytesTotal: 0 };
+  #offeredBytes = 0;
   readonly #report: ((progress: SyncProgress) => void) | undefined;
 
   constructor(report: ((progress: SyncProgress) => void) | undefined) {
@@ -29,6 +30,17 @@ export class ProgressMeter {
 
   get progress(): SyncProgress {
     return this.#progress;
+  }
+
+  /** See `SessionReport.offeredBytes`. */
+  get offeredBytes(): number {
+    return this.#offeredBytes;
+  }
+
+  /** What this side is going to send. */
+  offer(amount: Amount): void {
+    this.#offeredBytes += amount.byteCount;
+    this.expect(amount);
   }
 
   expect({ operationCount, byteCount }: Amount): void {

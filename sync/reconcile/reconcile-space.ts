@@ -148,7 +148,7 @@ export async function reconcileSpace(deps: SpaceExchangeDeps, exchange: SpaceExc
     const forkStarts = await forks.starts(store, tree, listed, tipCheck);
     const { pushes, wants, wantedCount } = planExchange(tree, listed, scope, forkStarts);
     const announced = await measureRanges(store, pushes);
-    meter.expect(announced);
+    meter.offer(announced);
     await connection.send('plan', { ...announced, wants });
     await sendOperations(connection, store, byRank(store, pushes), announced);
     const supply = (await connection.receive('supply')).body;
@@ -179,7 +179,7 @@ export async function reconcileSpace(deps: SpaceExchangeDeps, exchange: SpaceExc
     const receipts = newReceipts();
     const supply = await measureRanges(store, ranges);
     meter.expect(planned);
-    meter.expect(supply);
+    meter.offer(supply);
     await connection.send('supply', supply);
     await receiveOperations(receiving, planned, receipts);
     await sendOperations(connection, store, byRank(store, ranges), supply);

@@ -47,6 +47,8 @@ export interface SessionReport {
   /** The spaces both sides have, as far as the session came. */
   readonly spaces: readonly SpaceReport[];
   readonly progress: SyncProgress;
+  /** Bytes of operations that the peer lacked, sent or not: all were read to say how many they are. */
+  readonly offeredBytes: number;
   /** Bytes of all frames, without what the line adds. */
   readonly byteCounts: { readonly sent: number; readonly received: number };
 }
@@ -66,7 +68,8 @@ export async function runSession(
   const connection = new PeerConnection(channel, (amount) => meter.finish(amount), { signal });
   const spaces: SpaceReport[] = [];
   const report = (end: SessionReport['end'], refusal?: RefusalReason): SessionReport => {
-    return { end, refusal, spaces, progress: meter.progress, byteCounts: connection.byteCounts };
+    const { progress, offeredBytes } = meter;
+    return { end, refusal, spaces, progress, offeredBytes, byteCounts: connection.byteCounts };
   };
   try {
     throwIfAborted(signal);

@@ -76,8 +76,8 @@ async function readEverything(home: string): Promise<{ readonly files: Buffer[];
 async function segmentKeys(home: string): Promise<Buffer[]> {
   const keys: Buffer[] = [];
   const store = await openLevelStore(join(home, 'store'), { mustExist: true });
-  for await (const [, value] of store.entries(prefixRange('space-sealed/'))) {
-    const { record } = JSON.parse(Buffer.from(value).toString()) as { record: string };
+  for await (const [, value] of store.entries(prefixRange('space-seal-proved/'))) {
+    const record = JSON.parse(Buffer.from(value).toString()) as string;
     keys.push(Buffer.from(decodeSealedSegment(fromHex(record)).key));
   }
   await store.close();
