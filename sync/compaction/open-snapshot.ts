@@ -29,19 +29,16 @@ export type SnapshotFault =
   /** Operations that it covers are not here, or are others. */
   | 'operations'
   /** They amount to something else. */
-  | 'state'
-  /** Its pieces are not what it says. */
-  | 'pieces';
+  | 'state';
 
 /**
  * Checks a snapshot against the operations about its asset that are here; returns what they amount to when it says the same. What
  * comes after the covered ones is left out. `base` is the state of a snapshot that counts, when bodies of what that one covers
- * are gone. The bytes of the other device are compared, and never opened.
+ * are gone. The bytes of the other device are never opened: see `joinPieces` for whether they are those that it names.
  */
 export function checkSnapshot(
   deps: DocumentDeps,
   record: SnapshotRecord,
-  pieces: readonly Uint8Array[],
   operations: readonly AssetOperation[],
   base?: AssetReplica,
 ): { readonly state: AssetReplica } | SnapshotFault {
@@ -51,8 +48,7 @@ export function checkSnapshot(
   );
   const { state, mustRebuild } = foldAsset(deps, base, covered);
   if (mustRebuild || !coversAll(state, record)) return 'operations';
-  if (!equalBytes(hashReplica(deps, state), record.stateHash)) return 'state';
-  return orInvalid(() => joinPieces(deps, record, pieces)) ? { state } : 'pieces';
+  return equalBytes(hashReplica(deps, state), record.stateHash) ? { state } : 'state';
 }
 
 const endsOf = ({ covered }: SnapshotRecord) =>

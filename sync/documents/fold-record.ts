@@ -16,6 +16,11 @@ export type RecordRefusal =
   /** A part of a version that does not follow the one before it in its log. */
   | 'part-order';
 
+const SCHEMAS: ReadonlySet<string> = new Set([VERSION_SCHEMA, LINEAGE_SCHEMA, REMOVAL_SCHEMA]);
+
+/** False for a record that says nothing here: only its place counts. */
+export const isFoldedRecord = (schema: string): boolean => SCHEMAS.has(schema);
+
 /**
  * Adds what a record says to the replica. Of a void one nothing is added, and what its schema is called is of no matter
  * then. Records of unknown schemas are kept elsewhere and say nothing here.

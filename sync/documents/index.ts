@@ -7,6 +7,7 @@ export { encodeVersion, type VersionInput } from './encode-version.ts';
 export { type AssetRefusal, DOCUMENT_SCHEMA, foldAsset, type FoldResult, type RefusedOperation } from './fold-asset.ts';
 export { decodeAssetState } from './decode-state.ts';
 export { encodeAssetState } from './encode-state.ts';
+export { isFoldedRecord } from './fold-record.ts';
 export { hashReplica, hashState } from './hash-replica.ts';
 export * from './limits.ts';
 export { type AssetEdge, encodeEdge, LINEAGE_SCHEMA } from './lineage-record.ts';

@@ -22,31 +22,49 @@ import {
   checkSnapshot,
   countReaders,
   coveredBy,
-  coversAll,
   createCoverage,
   encodeAcknowledgeRecord,
+  joinPieces,
   pieceCount,
   SNAPSHOT_ACKNOWLEDGEMENTS,
   SNAPSHOT_PIECE_SCHEMA,
   SNAPSHOT_SCHEMA,
+  type SnapshotFault,
   type SnapshotRecord,
   takeSnapshot,
 } from '#sync/compaction/index.ts';
-import type { AssetOperation } from '#sync/documents/index.ts';
 import { orInvalid } from '#sync/log/index.ts';
-import { type KnownSnapshot, readDue, readGrowth, readKnownSnapshots } from './asset-growth.ts';
-import { ACKNOWLEDGEMENTS_MAX, COMPACTION_RULES, SNAPSHOT_COST_BYTES } from './compaction-rules.ts';
+import {
+  deleteGrowth,
+  type KnownSnapshot,
+  placeOf,
+  readDue,
+  readGrowth,
+  readKnownSnapshots,
+  tooManyKnown,
+} from './asset-growth.ts';
+import {
+  ACKNOWLEDGEMENTS_MAX,
+  COMPACTION_RULES,
+  CONTROL_BYTES_KEPT_MIN,
+  CONTROL_OPERATIONS_KEPT_MIN,
+  KNOWN_SNAPSHOTS_MAX,
+  SNAPSHOT_COST_BYTES,
+  SNAPSHOT_FAULTS_MAX,
+} from './compaction-rules.ts';
 import { logPathOf } from './control-operation.ts';
 import { type Dropped, dropCovered } from './drop-covered.ts';
 import { type FollowedSnapshot, readBase, readFollowed, readFollowedOf } from './followed-snapshots.ts';
+import { isTaken } from './is-taken.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
 import type { SigningHold } from './publish-changes.ts';
-import { collectOperations } from './refold-assets.ts';
+import { collectOperations, type StoredOperation } from './refold-assets.ts';
 import { readReplica, readStoredReplicas } from './replicas.ts';
 import { readSnapshot } from './snapshot-operations.ts';
 import { replicaPrefix, snapshotKey } from './space-keys.ts';
 import { recordOf, tellAsset } from './tell-asset.ts';
+import { backersOf, isWorthSaying } from './worth-saying.ts';
 
 export interface CompactDeps extends ProjectDeps {
   readonly clock: Clock;
@@ -128,10 +146,10 @@ export function createCompaction() {
         report.takenCount = await takeSnapshots(deps, space, options, (due, rank) => turnsOf(deps, id, due, rank));
         report.acknowledgedCount = await acknowledge(deps, space, options, {
           mayTry: (snapshot) => mayTry(deps, id, snapshot),
-          onTry(snapshots) {
+          onTry(snapshot, isLast) {
             const now = deps.clock.monotonic();
-            for (const snapshot of snapshots) triedAt.set(snapshot, now);
-            if (snapshots.length === CHECKED_AT_ONCE) pausedAt.set(id, now);
+            triedAt.set(snapshot, now);
+            if (isLast) pausedAt.set(id, now);
           },
         });
       } catch (error) {
@@ -162,12 +180,20 @@ async function takeSnapshots(
   const rank = writerRank(space);
   if (rank === undefined) return 0;
   let count = 0;
-  const lost = await findLost(deps, space);
+  const ended = endedLogs(space);
+  const known = new Map(
+    [...(await readKnownSnapshots(deps.store, id))].filter(([, { author, logId }]) => !ended.has(`${author}/${logId}`)),
+  );
+  const lost = await findLost(deps, space, ended, known);
   const due = new Set([...lost, ...(await readDue(deps.store, id))]);
   for (const asset of isAsked ? await sharedAssets(deps, id) : turnsOf([...due], rank)) {
     throwIfAborted(signal);
     const isWorth = lost.has(asset) || (await frees(deps, id, asset));
     const replica = isWorth ? await readReplica(deps, id, asset) : undefined;
+    if (replica && !lost.has(asset) && (await isTaken(deps, space, asset, replica, known))) {
+      await deps.store.write(deleteGrowth(new Commit(), id, asset), { sync: false });
+      continue;
+    }
     const snapshot = replica && takeSnapshot(deps, replica);
     if (!snapshot) continue;
     const pieces = snapshot.pieces.map((piece) => recordOf(SNAPSHOT_PIECE_SCHEMA, piece));
@@ -178,23 +204,30 @@ async function takeSnapshots(
   return count;
 }
 
+/** Data logs that end in a fork: what stands behind it nobody can get any more. */
+const endedLogs = ({ store }: OpenSpace): ReadonlySet<string> =>
+  new Set(store.logs('data').flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [logPathOf(log)])));
+
 /**
  * Assets whose snapshot nobody can get any more, because its log ended before it in a fork: what it covers may have no bodies
  * elsewhere, and this node has its state.
  */
-async function findLost(deps: CompactDeps, space: OpenSpace): Promise<Set<Uuid>> {
+async function findLost(
+  deps: CompactDeps,
+  space: OpenSpace,
+  ended: ReadonlySet<string>,
+  known: ReadonlyMap<string, KnownSnapshot>,
+): Promise<Set<Uuid>> {
   const lost = new Set<Uuid>();
-  const { space: id } = space.record;
-  const ended = new Set(
-    space.store.logs('data').flatMap((log) => (log.head?.frozenFrom === undefined ? [] : [logPathOf(log)])),
-  );
   if (ended.size === 0) return lost;
-  const known = await readKnownSnapshots(deps.store, id);
-  for (const [asset, { snapshot, record }] of await readFollowed(deps.store, id)) {
+  const own = space.acknowledged.words.filter(({ devices }) => devices.has(space.self));
+  const checked = new Set(own.map((word) => word.snapshot));
+  for (const [asset, { snapshot, record }] of await readFollowed(deps.store, space.record.space)) {
     if (!ended.has(logPathOf(record.snapshot))) continue;
+    // Not one that nobody checked: it may be none.
     const isOnItsWay = [...known].some(
-      ([other, { asset: about, author, logId }]) =>
-        about === asset && other !== snapshot && !ended.has(`${author}/${logId}`),
+      ([other, { asset: about, author }]) =>
+        about === asset && other !== snapshot && (author === space.self || checked.has(other)),
     );
     if (isOnItsWay) continue;
     const read = await readSnapshot(deps, space, record.snapshot, { withPieces: true });
@@ -219,78 +252,92 @@ async function sharedAssets({ store }: CompactDeps, space: Uuid): Promise<Uuid[]
   return assets;
 }
 
+interface Tries {
+  readonly mayTry: (snapshot: string) => boolean;
+  /** Called before one is read. */
+  readonly onTry: (snapshot: string, isLast: boolean) => void;
+}
+
 /** A snapshot that this device may acknowledge if it is right. */
 interface Candidate {
   readonly id: string;
   readonly known: KnownSnapshot;
   readonly record: SnapshotRecord;
-  readonly pieces: readonly Uint8Array[];
 }
 
 async function acknowledge(
   deps: CompactDeps,
   space: OpenSpace,
   options: CompactOptions,
-  { mayTry, onTry }: { mayTry: (snapshot: string) => boolean; onTry: (snapshots: readonly string[]) => void },
+  tries: Tries,
 ): Promise<number> {
   if (!includesLevel(space.access.levelNow(fromHex(space.self)), 'read')) return 0;
-  const candidates = await findCandidates(deps, space, options, mayTry);
-  if (candidates.length === 0) return 0;
-  onTry(candidates.map(({ id }) => id));
-  const operations = new Map<Uuid, AssetOperation[]>(candidates.map(({ known }) => [known.asset, []]));
-  await collectOperations(deps, space, space.access, operations);
+  if (!hasRoom(space, 0)) return 0;
+  const candidates = await findCandidates(deps, space, options, tries);
+  // That which others say already needs the fewest words.
+  const { words } = space.acknowledged;
+  candidates.sort((left, right) => backersOf(words, right.id) - backersOf(words, left.id));
   let count = 0;
-  for (const { id, known, record, pieces } of candidates) {
-    throwIfAborted(options.signal);
-    const base = await readBase(deps, space.record.space, known.asset);
-    const checked = checkSnapshot(deps, record, pieces, operations.get(known.asset)!, base);
-    if (typeof checked === 'string') {
-      deps.logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause: checked });
-      continue;
+  for (let rest = candidates; rest.length > 0;) {
+    const operations = new Map<Uuid, StoredOperation[]>(rest.map(({ known }) => [known.asset, []]));
+    await collectOperations(deps, space, space.access, operations);
+    for (const candidate of rest) {
+      throwIfAborted(options.signal);
+      const about = operations.get(candidate.known.asset);
+      if (about && (await acknowledgeOne(deps, space, candidate, about))) count += 1;
     }
-    const { author, logId, seq } = known;
-    const place = { author: fromHex(author), logId: fromHex(logId), seq, operationId: fromHex(id) };
-    const said: AcknowledgeRecord = {
-      snapshot: { ...place, pieces: pieceCount(record.byteCount) },
-      stateHash: record.stateHash,
-      covered: coveredBy(checked.state),
-    };
-    const content = orInvalid(() => encodeAcknowledgeRecord(said));
-    if (!content || !(await isFurther(deps, space, known.asset, said))) continue;
-    // Others would not take it, nor anything that this device signs after it.
-    if (!space.store.hasControlRoom(fromHex(space.self), 1)) break;
-    await space.signControl([{ schema: ACKNOWLEDGE_SCHEMA, content }]);
-    count += 1;
-    await deps.breathe();
+    rest = rest.filter(({ known }) => !operations.has(known.asset));
   }
   return count;
 }
 
-/** A device says nothing that leaves out what it has said before of the same asset: two of these could not both be followed. */
-async function isFurther(deps: CompactDeps, space: OpenSpace, asset: Uuid, said: AcknowledgeRecord): Promise<boolean> {
-  const known = await readKnownSnapshots(deps.store, space.record.space);
-  const followed = await readFollowedOf(deps.store, space.record.space, asset);
-  const before = space.acknowledged.words.filter(
-    ({ snapshot, devices }) => devices.has(space.self) && known.get(snapshot)?.asset === asset,
-  );
-  return [...before.map(({ record }) => record), ...(followed ? [followed.record] : [])].every((record) =>
-    coversAll(said, record),
-  );
+/** Whether there is room in the control log, beside what is kept for others than acknowledgements. */
+const hasRoom = ({ store, self }: OpenSpace, byteCount: number): boolean =>
+  store.hasControlRoom(fromHex(self), CONTROL_OPERATIONS_KEPT_MIN + 1, CONTROL_BYTES_KEPT_MIN + byteCount);
+
+async function acknowledgeOne(
+  deps: CompactDeps,
+  space: OpenSpace,
+  { id, known, record }: Candidate,
+  operations: readonly StoredOperation[],
+): Promise<boolean> {
+  const { asset } = known;
+  const base = await readBase(deps, space.record.space, asset);
+  const checked = checkSnapshot(deps, record, operations, base);
+  if (typeof checked === 'string') {
+    await noteFault(deps, space, id, known, checked);
+    return false;
+  }
+  const said: AcknowledgeRecord = {
+    snapshot: { ...placeOf(id, known), pieces: pieceCount(record.byteCount) },
+    stateHash: record.stateHash,
+    covered: coveredBy(checked.state),
+  };
+  const content = orInvalid(() => encodeAcknowledgeRecord(said));
+  if (!content || !hasRoom(space, content.length)) return false;
+  if (!(await isWorthSaying(deps, space, { asset, said, byteCount: record.byteCount, operations }))) return false;
+  await space.signControl([{ schema: ACKNOWLEDGE_SCHEMA, content }]);
+  await deps.breathe();
+  return true;
 }
 
 async function findCandidates(
   deps: CompactDeps,
   space: OpenSpace,
   { isAsked = false }: CompactOptions,
-  mayTry: (snapshot: string) => boolean,
+  { mayTry, onTry }: Tries,
 ): Promise<Candidate[]> {
   const { store, clock, compaction = COMPACTION_RULES } = deps;
   const { space: spaceId } = space.record;
   const commit = new Commit();
   const candidates: Candidate[] = [];
-  for (const [id, known] of await readKnownSnapshots(store, spaceId)) {
+  const all = await readKnownSnapshots(store, spaceId);
+  const said = new Set(space.acknowledged.words.map(({ snapshot }) => snapshot));
+  const tooMany = new Set(tooManyKnown(all, KNOWN_SNAPSHOTS_MAX).filter((id) => !said.has(id)));
+  let triedCount = 0;
+  for (const [id, known] of all) {
     const followed = await readFollowedOf(store, spaceId, known.asset);
-    if (followed && isCoveredBy(followed, known)) {
+    if (tooMany.has(id) || (followed && isCoveredBy(followed, known))) {
       commit.delete(snapshotKey(spaceId, id));
       continue;
     }
@@ -298,13 +345,33 @@ async function findCandidates(
     if (followed?.snapshot === id || !isWanted(space, id)) continue;
     const since = known.since ?? clock.now();
     if (known.since === null) commit.put(snapshotKey(spaceId, id), canonicalJson({ ...known, since }));
+    if (triedCount === CHECKED_AT_ONCE) continue;
     if (!isAsked && (clock.now() - since < compaction.retentionMs || !mayTry(id))) continue;
-    if (candidates.length === CHECKED_AT_ONCE) break;
-    const found = await readCandidate(deps, space, id, known);
-    if (found) candidates.push(found);
+    triedCount += 1;
+    onTry(id, triedCount === CHECKED_AT_ONCE);
+    const found = await readCandidate(deps, space, id, { ...known, since });
+    if (found === 'gone' && !said.has(id)) commit.delete(snapshotKey(spaceId, id));
+    if (typeof found === 'object') candidates.push(found);
   }
   if (commit.writes.length > 0) await store.write(commit, { sync: false });
   return candidates;
+}
+
+/** What does not come to agree is forgotten in the end. */
+async function noteFault(
+  { store, logger }: CompactDeps,
+  space: OpenSpace,
+  id: string,
+  known: KnownSnapshot,
+  cause: SnapshotFault | 'pieces',
+): Promise<void> {
+  logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause });
+  const key = snapshotKey(space.record.space, id);
+  const faults = (known.faults ?? 0) + 1;
+  const commit = new Commit();
+  if (faults < SNAPSHOT_FAULTS_MAX) commit.put(key, canonicalJson({ ...known, faults }));
+  else commit.delete(key);
+  await store.write(commit, { sync: false });
 }
 
 /** True when the followed snapshot holds the operation of another one, which needs no word any more then. */
@@ -327,12 +394,16 @@ async function readCandidate(
   space: OpenSpace,
   id: string,
   known: KnownSnapshot,
-): Promise<Candidate | undefined> {
-  const { author, logId, seq } = known;
-  const place = { author: fromHex(author), logId: fromHex(logId), seq, operationId: fromHex(id), pieces: 0 };
+): Promise<Candidate | 'waits' | 'gone'> {
+  const place = placeOf(id, known);
   const head = await readSnapshot(deps, space, place, { withPieces: false });
-  if (head.kind !== 'whole') return undefined;
+  if (head.kind !== 'whole') return head.kind;
   const pieces = pieceCount(head.record.byteCount);
   const whole = await readSnapshot(deps, space, { ...place, pieces }, { withPieces: true });
-  return whole.kind === 'whole' ? { id, known, record: whole.record, pieces: whole.pieces } : undefined;
+  if (whole.kind !== 'whole') return whole.kind;
+  const { record } = whole;
+  // Before anything is folded for it; and no more than one state is held at a time.
+  if (orInvalid(() => joinPieces(deps, record, whole.pieces))) return { id, known, record };
+  await noteFault(deps, space, id, known, 'pieces');
+  return 'waits';
 }

@@ -22,6 +22,24 @@ export const COMPACTION_TURN_MS = 3_600_000;
  */
 export const ACKNOWLEDGEMENTS_MAX = 6;
 
+/** Snapshots of one asset by one author that a device remembers before they are acknowledged: more come of no honest one in a month. */
+export const KNOWN_SNAPSHOTS_MAX = 16;
+
+/**
+ * Times that a device comes to something else than a snapshot says before it forgets it: two days, an hour apart, in which what
+ * it lacks may come.
+ */
+export const SNAPSHOT_FAULTS_MAX = 48;
+
+/**
+ * Control operations of its quota that a device leaves when it acknowledges snapshots: half of what a member has, so that keys,
+ * registrations of logs and removals have room whatever others have it acknowledge.
+ */
+export const CONTROL_OPERATIONS_KEPT_MIN = 512;
+
+/** Bytes of its quota that a device leaves so: half of what one has that may only read. */
+export const CONTROL_BYTES_KEPT_MIN = 512 * 1024;
+
 /** When the nodes of a space compact it by themselves. */
 export interface CompactionRules {
   readonly operations: number;

@@ -9,12 +9,12 @@ import {
   SNAPSHOT_SCHEMA,
   takeSnapshot,
 } from '#sync/compaction/index.ts';
-import { assetHeads, type AssetOperation, foldAsset, openYjsDocument } from '#sync/documents/index.ts';
+import { assetHeads, foldAsset, openYjsDocument } from '#sync/documents/index.ts';
 import { isPruned, joinOperation, signOperation, splitStored } from '#sync/log/index.ts';
 import { blake3, ed25519 } from '#sync/log/testing/fixtures.ts';
 import type { CompactionRules } from './compaction-rules.ts';
 import { forgetProjection } from './forget-projection.ts';
-import { collectOperations } from './refold-assets.ts';
+import { collectOperations, type StoredOperation } from './refold-assets.ts';
 import { readReplica } from './replicas.ts';
 import { agree, CONTEXT, type FederationNode, invite, meet, newNode, projectionHash } from './testing/federation.ts';
 
@@ -199,7 +199,7 @@ describe('a snapshot that enough members acknowledged', () => {
     const { id: asset } = await bob.catalog.getAsset('sales');
     const deps = { store: bob.disk.store, blake3, openDocument: openYjsDocument };
     const replica = (await readReplica(deps, space.record.space, asset))!;
-    const operations = new Map<Uuid, AssetOperation[]>([[asset, []]]);
+    const operations = new Map<Uuid, StoredOperation[]>([[asset, []]]);
     await collectOperations(
       { ...deps, logs: bob.logs, breathe: async () => undefined },
       space,

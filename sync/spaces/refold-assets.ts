@@ -5,7 +5,7 @@
 import { type AbortOptions, throwIfAborted, type Uuid } from '#core/kernel/index.ts';
 import { Commit, prefixRange } from '#core/platform/ports.ts';
 import type { AccessState } from '#sync/access/index.ts';
-import { type AssetOperation, foldAsset } from '#sync/documents/index.ts';
+import { type AssetOperation, DOCUMENT_SCHEMA, foldAsset, isFoldedRecord } from '#sync/documents/index.ts';
 import type { LogName } from '#sync/log/index.ts';
 import { readAppliedLog } from './applied-log.ts';
 import { logPathOf } from './control-operation.ts';
@@ -19,6 +19,20 @@ import { refoldKey, refoldPrefix } from './space-keys.ts';
 /** Assets whose operations are held at one time. The logs are read once for so many. */
 const ASSETS_AT_ONCE = 256;
 const BREATH_OPERATIONS = 64;
+
+/**
+ * Bytes of operations that are held at one time to be folded, beyond those of one asset: what a small node can spare. Assets that
+ * do not fit take their turn.
+ */
+export const OPERATIONS_HELD_BYTES_MAX = 64 * 2 ** 20;
+/** What an operation takes besides its content. */
+const OPERATION_COST_BYTES = 512;
+
+/** An operation as it was read from its log. */
+export interface StoredOperation extends AssetOperation {
+  /** As it is stored. */
+  readonly byteCount: number;
+}
 
 type Deps = Pick<ProjectDeps, 'store' | 'logs' | 'blake3' | 'breathe'>;
 
@@ -45,22 +59,22 @@ export async function markRefolds(
 
 /** Folds the assets anew that are marked. Errors: `STORE_DAMAGED`, `CANCELLED`, those of the store. */
 export async function refoldAssets(
-  deps: ProjectDeps,
+  deps: Deps & Pick<ProjectDeps, 'openDocument'>,
   space: OpenSpace,
   access: AccessState,
-  { signal }: AbortOptions = {},
+  { signal, heldBytesMax }: AbortOptions & { readonly heldBytesMax?: number } = {},
 ): Promise<void> {
   const { store, blake3, openDocument } = deps;
   const { space: spaceId } = space.record;
   const prefix = refoldPrefix(spaceId);
   for (;;) {
     throwIfAborted(signal);
-    const marked = new Map<Uuid, AssetOperation[]>();
+    const marked = new Map<Uuid, StoredOperation[]>();
     for await (const [key] of store.entries({ ...prefixRange(prefix), limit: ASSETS_AT_ONCE })) {
       marked.set(key.slice(prefix.length) as Uuid, []);
     }
     if (marked.size === 0) return;
-    await collectOperations(deps, space, access, marked);
+    await collectOperations(deps, space, access, marked, heldBytesMax);
     const commit = new Commit();
     for (const [asset, operations] of marked) {
       const base = await readBase({ store, blake3, openDocument }, spaceId, asset);
@@ -73,23 +87,42 @@ export async function refoldAssets(
   }
 }
 
-/** Adds what has been applied about some assets, from all logs; but for operations whose bodies are gone. */
+/**
+ * Adds what has been applied about some assets, from all logs; but for operations whose bodies are gone, and content that
+ * says nothing. Takes the last of the assets out again when all together are more than may be held; one stays.
+ */
 export async function collectOperations(
   deps: Deps,
   space: OpenSpace,
   access: AccessState,
-  marked: ReadonlyMap<Uuid, AssetOperation[]>,
+  marked: Map<Uuid, StoredOperation[]>,
+  heldBytesMax = OPERATIONS_HELD_BYTES_MAX,
 ): Promise<void> {
-  for (const log of space.store.logs('data')) await collect(deps, space, access, log, marked);
+  const byteCounts = new Map<Uuid, number>();
+  let held = 0;
+  const add = (asset: Uuid, operation: StoredOperation) => {
+    const operations = marked.get(asset);
+    if (!operations) return;
+    operations.push(operation);
+    const bytes = operation.content.bytes.length + OPERATION_COST_BYTES;
+    byteCounts.set(asset, (byteCounts.get(asset) ?? 0) + bytes);
+    held += bytes;
+    while (held > heldBytesMax && marked.size > 1) {
+      const last = [...marked.keys()].at(-1)!;
+      marked.delete(last);
+      held -= byteCounts.get(last) ?? 0;
+    }
+  };
+  for (const log of space.store.logs('data')) await collect(deps, space, access, log, add);
 }
 
-/** Reads what was applied of a log again, and adds what it says about the assets. */
+/** Reads what was applied of a log again. */
 async function collect(
   { store, logs, blake3, breathe }: Deps,
   space: OpenSpace,
   access: AccessState,
   log: LogName,
-  marked: ReadonlyMap<Uuid, AssetOperation[]>,
+  add: (asset: Uuid, operation: StoredOperation) => void,
 ): Promise<void> {
   const { next } = await readAppliedLog(store, space.record.space, logPathOf(log));
   const reader = createOperationReader(space, access, blake3, log, []);
@@ -97,8 +130,15 @@ async function collect(
   for await (const bytes of logs.operationsFrom(log.author, log.logId, 0)) {
     if (seq >= next) break;
     const read = reader.read(bytes);
-    if (read.kind === 'asset') marked.get(read.asset)?.push(read.operation);
+    if (read.kind === 'asset') add(read.asset, { ...withoutUnfolded(read.operation), byteCount: bytes.length });
     seq += 1;
     if (seq % BREATH_OPERATIONS === 0) await breathe();
   }
+}
+
+/** Without content that says nothing, whoever wrote it: of such an operation only the place counts. */
+function withoutUnfolded(operation: AssetOperation): AssetOperation {
+  const { schema, content } = operation;
+  const isFolded = content.kind === 'record' ? isFoldedRecord(schema) : schema === DOCUMENT_SCHEMA;
+  return isFolded ? operation : { ...operation, content: { ...content, bytes: new Uint8Array(0) } };
 }

@@ -161,8 +161,11 @@ export interface SpaceStore extends OperationStore {
   dropBodies(log: LogName, ranges: readonly SeqRange[]): Promise<DroppedBodies>;
   /** The control logs in an order in which another node can take them in. */
   controlLogs(): SpaceLog[];
-  /** Whether so many more control operations of a device are within its quota, here and on nodes with the same operations. */
-  hasControlRoom(author: Uint8Array, operationCount: number): boolean;
+  /**
+   * Whether so many more control operations of a device, and bytes of them where that is asked, are within its quota, here and on
+   * nodes with the same operations.
+   */
+  hasControlRoom(author: Uint8Array, operationCount: number, byteCount?: number): boolean;
   /** The logs of the space, as far as they were followed; those of one kind when it is named. */
   logs(kind?: LogKind): SpaceLog[];
 }
@@ -432,8 +435,8 @@ export async function openSpaceStore(
     append: (operations) => serially(() => append(operations)),
     dropBodies: (name, ranges) => serially(() => dropBodies(name, ranges)),
     controlOperations,
-    hasControlRoom(author, operationCount) {
-      const more = useOf('control', 0, 0, operationCount);
+    hasControlRoom(author, operationCount, byteCount = 0) {
+      const more = useOf('control', 0, byteCount, operationCount);
       const device = addUse(index.useOf(author), more);
       return !isOverControl(controlQuota(highestLevel(author)), device, addUse(index.use, more), more);
     },
