@@ -21,6 +21,6 @@ export {
   type VersionFacts,
 } from './project-asset.ts';
 export { encodeRemoval, REMOVAL_SCHEMA, type RemovalRecord } from './removal-record.ts';
-export { assetHeads, type AssetOperation, type AssetReplica, waitingOperations } from './replica.ts';
+export { assetHeads, type AssetOperation, type AssetReplica, dropWaiting, waitingOperations } from './replica.ts';
 export { decodeSealed, VERSION_SCHEMA } from './version-record.ts';
 export type { AssetFields } from './project-fields.ts';

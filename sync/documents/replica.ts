@@ -130,6 +130,13 @@ const NOTHING_SEEN: readonly number[] = [];
 export const waitingOperations = (state: AssetReplica): readonly AssetOperation[] =>
   state.logs.flatMap(({ waiting }) => waiting);
 
+/** Forgets what waits, as if it had not come. */
+export function dropWaiting(state: AssetReplica): void {
+  for (const log of state.logs) log.waiting.length = 0;
+  state.waiting.clear();
+  state.blocked.clear();
+}
+
 /** The document, opened. */
 export function documentOf(openDocument: (bytes: Uint8Array | undefined) => AssetDocument, state: AssetReplica) {
   if (!state.document || state.document instanceof Uint8Array) state.document = openDocument(state.document);

@@ -117,7 +117,8 @@ export function createPeers(deps: PeersDeps): Peers {
     if (toHex(ticket.issuer) === toHex(key.publicKey)) throw ownTicket();
     const { transport, engine } = await deps.network();
     const joined = await redeemTicket({ ...deps, transport }, ticket, { signal });
-    const { record, access } = await spaces.join(joined);
+    const space = await spaces.join(joined);
+    const { record } = space;
     // The space is joined; what else there is also comes later.
     const session = await engine.syncWith(ticket.issuer, { signal }).catch((error: unknown) => {
       if (signal?.aborted) throw error;
@@ -126,7 +127,8 @@ export function createPeers(deps: PeersDeps): Peers {
     return {
       space: record.space,
       name: record.name,
-      level: access.levelNow(key.publicKey)!,
+      // A grant that contradicts one that was here comes anew with a later session.
+      level: space.access.levelNow(key.publicKey) ?? ticket.level,
       operationCount: session?.progress.operationsDone ?? 0,
     };
   }

@@ -16,7 +16,7 @@ import type { KeyValueStore } from '#core/platform/ports.ts';
 import type { Blake3 } from '#sync/log/index.ts';
 import { type AgreementStore, runSession, type SessionReport, type SyncProgress } from '#sync/reconcile/index.ts';
 import type { Wait } from '#core/kernel/index.ts';
-import type { Spaces } from '#sync/spaces/index.ts';
+import { isForgotten, isLeft, type Spaces } from '#sync/spaces/index.ts';
 import type { PeerStream, Transport } from '#sync/transport/index.ts';
 import { ADDRESSES_FRAME_BYTES_MAX } from './address-frames.ts';
 import { ADDRESSES_PROTOCOL, answerAddresses, askAddresses } from './exchange-addresses.ts';
@@ -194,7 +194,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     const { signal } = stopped;
     for (const { space, isOffered } of contactsOf(opened, peer, report)) {
       const named = opened.get(space as Uuid);
-      if (isOffered || !named || named.access.levelNow(transport.self) === null) continue;
+      if (isOffered || !named || (isLeft(named) && !isForgotten(named))) continue;
       // Whoever cannot tell is no worse a peer for that.
       await askRemoval({ transport }, peer, named, { signal }).catch(() => throwIfAborted(signal));
     }
@@ -262,7 +262,8 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
         stream.abort();
         return noteUnwanted(stream.peer);
       }
-      await wait(gate.begins(toHex(stream.peer)), { signal: stopped.signal });
+      const milliseconds = gate.begins(toHex(stream.peer));
+      if (milliseconds > 0) await wait(milliseconds, { signal: stopped.signal });
       // A stranger is told that there is nothing in common; it costs neither a record nor a settling.
       const isMember = spaces.viewsFor(stream.peer).length > 0;
       const report = await run('responder', stream, {});

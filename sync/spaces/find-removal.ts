@@ -13,6 +13,13 @@ export const isLeft = ({ access, self }: Pick<OpenSpace, 'access' | 'self'>): bo
   (access.members.get(self)?.level ?? null) === null;
 
 /**
+ * True when nothing that is here says that this device was ever let in: a fork took it away, as after a restored backup. Who
+ * let it in may have done so again, and what says so comes from the others alone.
+ */
+export const isForgotten = ({ access, self }: Pick<OpenSpace, 'access' | 'self'>): boolean =>
+  !access.admitted.has(self);
+
+/**
  * Who removed this device from a space, and when by the clock of that device; null when nobody did. A device whose grant is
  * void was not removed itself.
  */
@@ -40,7 +47,7 @@ export const removalText = (spaceName: string, removal: RemovalOutput | null): s
     ? `This device was removed from the space ${JSON.stringify(spaceName)} by ${JSON.stringify(removal.name)} at ` +
       `${removal.at}: nothing comes and goes any more, and what is here stays.`
     : `This device is no member of the space ${JSON.stringify(spaceName)} any more, since whoever let it in was ` +
-      'removed: nothing comes and goes any more, and what is here stays.';
+      'removed, or came back from a backup and knows nothing of it: nothing comes and goes any more, and what is here stays.';
 
 /** Errors: `FORBIDDEN` for a space that goes on without this device. */
 export async function requireMembership(deps: { readonly blake3: Blake3 }, space: OpenSpace): Promise<void> {

@@ -6,6 +6,7 @@ import {
   context,
   copyHome,
   emptyHome,
+  meet,
   meetAll,
   type MemoryNode,
   openMemoryNode,
@@ -78,6 +79,33 @@ test('what was written under rights and keys behind the fork of a control log co
   await meetAll(...all);
   await expectAgreement(all);
   expect((await eve.catalog.getAsset(id)).tags).toEqual(['later']);
+});
+
+test('a device that is let in again by a manager who had forgotten it is a member for all, and what it wrote is there', async () => {
+  const [anna, bert, cleo] = [await open('anna'), await open('bert'), await open('cleo')];
+  await anna.spaces.createSpace(SPACE);
+  await admit(anna, SPACE, bert, 'write');
+  const { id } = await anna.createAsset('weather');
+  await anna.spaces.shareAssets(SPACE, ['weather'], 'metadata', context);
+  await meetAll(anna, bert);
+  const backup = await copyHome(anna.home);
+  await admit(anna, SPACE, cleo, 'write');
+  await meet(anna, cleo);
+  await cleo.catalog.updateAsset(id, { tags: ['cleo'] }, by);
+  await cleo.spaces.settle();
+
+  // Anna's home is restored before anybody else heard of Cleo. The grant that she signs now contradicts the one that Cleo has.
+  const again = await openMemoryNode(backup);
+  await meetAll(again, bert, cleo);
+  expect((await accessOf(bert)).admitted.has(toHex(cleo.device))).toBe(false);
+  await admit(again, SPACE, cleo, 'write');
+  expect((await accessOf(cleo)).levelNow(cleo.device)).toBeNull();
+  await meetAll(again, bert, cleo);
+  for (const node of [again, bert, cleo]) {
+    expect((await accessOf(node)).levelNow(cleo.device)).toBe('write');
+    expect((await node.catalog.getAsset(id)).tags).toEqual(['cleo']);
+  }
+  await expectAgreement([again, bert, cleo]);
 });
 
 test('a removal that built on what a fork took away is signed again', async () => {

@@ -104,6 +104,32 @@ test('who built on what a fork took away tells it anew, and is not stuck', async
   expect(await countOf(again)).toBe(before);
 });
 
+test('what waits for what a fork took away is told by its author alone', async () => {
+  const { anna, bert, id } = await shareOne();
+  const cleo = await openMemoryNode(emptyHome('cleo'));
+  await admit(anna, SPACE, cleo, 'write');
+  await meetAll(anna, bert, cleo);
+  const backup = await copyHome(anna.home);
+  await anna.appendRows(id, 2);
+  await meetAll(anna, bert, cleo);
+  await bert.catalog.updateAsset(id, { description: 'rain' }, by);
+  await meetAll(anna, bert, cleo);
+
+  // A copy of Anna's home goes on as well. She and Bert hear of the fork at the same time.
+  const copy = await openMemoryNode(backup);
+  await copy.catalog.updateAsset(id, { tags: ['copy'] }, by);
+  await copy.spaces.settle();
+  await meet(copy, cleo);
+  await meet(cleo, anna);
+  await meet(copy, bert);
+  await meetAll(anna, bert, cleo);
+  for (const node of [anna, bert, cleo]) {
+    expect(await node.catalog.getAsset(id)).toMatchObject({ description: 'rain', tags: ['copy'] });
+    expect(await node.segmentNumbers(id)).toEqual([1, 2]);
+    expect(await hashOf(node)).toBe(await hashOf(anna));
+  }
+});
+
 test('rows that were added to what a fork took away are told with it', async () => {
   const { anna, bert, id } = await shareOne();
   const backup = await copyHome(anna.home);

@@ -1,5 +1,6 @@
 export { forgetAnnounced, type KnownAnnouncement, readAnnounced, spacesAnnouncing } from './announced-segments.ts';
 export { carriedUntil, isCarried } from './carry-space.ts';
+export { isForgotten, isLeft } from './find-removal.ts';
 export type { JoinedSpace } from './join-space.ts';
 export type { OpenSpace } from './open-space.ts';
 export * from './operations.ts';

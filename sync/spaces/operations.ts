@@ -34,7 +34,7 @@ const space = z.object({
   name: z.string(),
   /** Of this device; null for one that is no member any more. */
   level: z.enum(LEVELS).nullable(),
-  /** Of this device; null also when it is no member because whoever let it in was removed. */
+  /** Of this device; null also when it is no member because whoever let it in was removed or came back from a backup. */
   removal: removal.nullable(),
   memberCount: z.int(),
   assetCount: z.int(),

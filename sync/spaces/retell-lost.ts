@@ -29,6 +29,7 @@ import {
   type AssetProjection,
   type AssetReplica,
   DOCUMENT_SCHEMA,
+  dropWaiting,
   editAsset,
   encodeEdge,
   encodeRemoval,
@@ -207,9 +208,10 @@ async function retellAsset(
   }
   if (seeds.length === 0) return 0;
 
-  // What waits for lost operations is in the replica, and is folded once these are.
-  const needed = pastOf(lost, waiting, seeds).filter(({ id }) => lost.has(id));
-  const whole = foldAsset(deps, await readReplica(deps, spaceId, asset), needed).state;
+  // What else waits for lost operations is told by its authors: told by two, a stretch of a text would stand there twice.
+  const beside = replica && (await readReplica(deps, spaceId, asset));
+  if (beside) dropWaiting(beside);
+  const whole = foldAsset(deps, beside, pastOf(lost, waiting, seeds)).state;
   const told = seeds.filter(({ id }) => whole.operations.has(id));
   if (told.length === 0) return 0;
   const [is, shallBe] = [projectAsset(deps, replica ?? emptyOf(deps)), projectAsset(deps, whole)];

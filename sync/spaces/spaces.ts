@@ -16,7 +16,7 @@ import { addReports, type CompactionReport, createCompaction, NOTHING_COMPACTED 
 import { listWaiting } from './describe-compaction.ts';
 import { describeSpace, subscriptionOf } from './describe-space.ts';
 import { explainSync } from './explain-sync.ts';
-import { findRemoval } from './find-removal.ts';
+import { findRemoval, isForgotten, isLeft } from './find-removal.ts';
 import { createFreshProjections } from './fresh-projections.ts';
 import type { JoinedSpace } from './join-space.ts';
 import { findLackingRows, markLacking } from './lacking-rows.ts';
@@ -188,6 +188,7 @@ export function createSpaces(given: SpacesDeps): Spaces {
 
   const output = (space: OpenSpace, member: Member): MemberOutput => memberOutput(blake3, space, member);
   const isMember = ({ access }: OpenSpace, device: Uint8Array) => access.levelNow(device) !== null;
+  const meetsOthers = (space: OpenSpace) => !isLeft(space) || isForgotten(space);
 
   return {
     identity: async () => ({
@@ -324,12 +325,13 @@ export function createSpaces(given: SpacesDeps): Spaces {
     },
     viewsFor: (device) =>
       [...registry.now.values()]
-        .filter((space) => isMember(space, device) && isMember(space, key.publicKey))
+        .filter((space) => isMember(space, device) && meetsOthers(space))
         .map(({ view }) => view),
     peers() {
       const peers = new Map<string, { name: string; spaces: string[] }>();
-      for (const { access, record } of registry.now.values()) {
-        if (access.levelNow(key.publicKey) === null) continue;
+      for (const space of registry.now.values()) {
+        if (!meetsOthers(space)) continue;
+        const { access, record } = space;
         for (const [device, { name, level }] of access.members) {
           if (level === null || device === self) continue;
           const known = peers.get(device) ?? { name, spaces: [] };

@@ -5,6 +5,7 @@ import {
   type ControlOperation,
   decodeRevokeRecord,
   includesLevel,
+  type Member,
   resolveAccess,
   REVOKE_SCHEMA,
 } from '#sync/access/index.ts';
@@ -66,6 +67,31 @@ export async function membersOf(nodes: readonly WholeNode[], spaceName: string) 
   const members = sites.filter(({ stack }) => access.levelNow(stack.key.publicKey) !== null);
   const readers = members.filter(({ stack }) => includesLevel(access.levelNow(stack.key.publicKey), 'read'));
   return { access, members, readers };
+}
+
+/**
+ * Members whom none of the others knows to be one, directly or through others: who let them in came back from a backup before
+ * it told anybody, so no session with them begins until a person lets them in again.
+ */
+export async function forgottenMembers(
+  nodes: readonly WholeNode[],
+  spaceName: string,
+  canMeet: (left: WholeNode, right: WholeNode) => boolean,
+): Promise<Member[]> {
+  const { access, members } = await membersOf(nodes, spaceName);
+  const knows = (left: Site, right: Site) => left.space.access.levelNow(right.stack.key.publicKey) !== null;
+  const meets = (left: Site, right: Site) => canMeet(left.node, right.node) && knows(left, right) && knows(right, left);
+  const rest = new Set(members);
+  let largest: readonly Site[] = [];
+  for (const first of rest) {
+    const together = [first];
+    rest.delete(first);
+    for (const site of together) {
+      for (const other of rest) if (meets(site, other) && rest.delete(other)) together.push(other);
+    }
+    if (together.length > largest.length) largest = together;
+  }
+  return members.filter((site) => !largest.includes(site)).map(({ stack }) => access.members.get(stack.device)!);
 }
 
 /** Why the members do not agree, or somebody does not know that it is none any more; undefined when all is well. */

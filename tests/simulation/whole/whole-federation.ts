@@ -7,11 +7,17 @@
  * Nodes 0 and 1 never meet, unless in the end nobody else is left whom both know.
  */
 import type { AssetId } from '#core/kernel/index.ts';
-import { isGranaryError, type Random } from '#core/kernel/index.ts';
+import { isGranaryError, type Random, toHex } from '#core/kernel/index.ts';
 import { ACTOR, TEST_SCHEMA, testSegment } from '#core/catalog/testing/catalog-world.ts';
 import { createMemoryNetwork } from '#sync/transport/index.ts';
 import { createDice, type Dice } from '#tests/fuzz/dice.ts';
-import { checkFederation, type Expectations, findDisagreement, membersOf } from './check-federation.ts';
+import {
+  checkFederation,
+  type Expectations,
+  findDisagreement,
+  forgottenMembers,
+  membersOf,
+} from './check-federation.ts';
 import { claimRights, ROGUE_TEXT, writeWithoutRight } from './rogue.ts';
 import type { SyncStack } from './sync-stack.ts';
 import { blake3 } from './sync-stack.ts';
@@ -52,6 +58,8 @@ const ROUND_MS_MAX = 90_000;
 /** Everybody has to agree within this time. Turns of signing keys, and the longest waits between two tries, fit into it. */
 const HEALING_MS_MAX = 30 * 60_000;
 const CHECK_MS = 10_000;
+/** After that somebody sees that a device is not among the members. */
+const FORGOTTEN_MS = 5 * 60_000;
 
 /** Throws an Error that names the seed, with the steps that led there. */
 export async function simulateWholeFederation(
@@ -167,9 +175,14 @@ async function runFederation(
   }
   const canMeet = (left: WholeNode, right: WholeNode) => pairOf(left.device, right.device) !== never;
   const healingStart = time.now;
+  let isSeenTo = false;
   for (;;) {
     const disagreement = await during(findDisagreement(present(), SPACE, canMeet));
     if (!disagreement) break;
+    if (!isSeenTo && time.now - healingStart > FORGOTTEN_MS) {
+      isSeenTo = true;
+      await letInAgain();
+    }
     if (time.now - healingStart > HEALING_MS_MAX)
       throw new Error(`no agreement after ${HEALING_MS_MAX / 60_000} minutes: ${disagreement}`);
     await time.pass(CHECK_MS);
@@ -191,6 +204,17 @@ async function runFederation(
     await during(guest.stack.peers.join(ticket));
     note(`${guest.name} joins as ${level}`);
     figures.grants += 1;
+  }
+
+  /** A person lets in again whom a backup that was restored knows nothing of: nobody else can. */
+  async function letInAgain(): Promise<void> {
+    for (const { device, grantedBy, level } of await during(forgottenMembers(present(), SPACE, canMeet))) {
+      const byDevice = (key: Uint8Array) => present().find((node) => node.device === toHex(key));
+      const [guest, host] = [byDevice(device), byDevice(grantedBy)];
+      if (!guest || !host || !expected.dropped.has(host.device)) continue;
+      note(`${host.name} lets ${guest.name} in again`);
+      await invite(host, guest, level ?? 'read').catch(refusedIsFine);
+    }
   }
 
   /** Somebody at this node does something to the catalog. */
