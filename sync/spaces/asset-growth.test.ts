@@ -71,25 +71,41 @@ it('remembers a few snapshots of one author and asset, and nothing that is none'
   expect(await known()).toBeLessThanOrEqual(1);
 });
 
-it('folds nothing for a snapshot whose pieces are not what it names', async () => {
-  const { id } = await bob.catalog.getAsset('sales');
-  const space = await bob.spaces.find('team');
+/** Signs snapshots whose pieces are not what they name. */
+async function signWrong(node: FederationNode, assets: readonly string[]): Promise<void> {
+  const space = await node.spaces.find('team');
   const { author, logId } = await space.ownDataLog();
   const covered = [{ author, logId, seq: 0, operationId: blake3(Uint8Array.of(2)) }];
   const record = encodeSnapshotRecord({ stateHash: blake3(Uint8Array.of(3)), byteCount: 10, covered });
-  const contents = [
-    { schema: SNAPSHOT_SCHEMA, bytes: record },
-    ...encodePieces(new Uint8Array(10)).map((bytes) => ({ schema: SNAPSHOT_PIECE_SCHEMA, bytes })),
-  ];
+  const [piece] = encodePieces(new Uint8Array(10));
+  const contents = assets.flatMap((asset) => [
+    { schema: SNAPSHOT_SCHEMA, subject: asset as Uuid, bytes: record },
+    { schema: SNAPSHOT_PIECE_SCHEMA, subject: asset as Uuid, bytes: piece! },
+  ]);
   await space.signData(
-    contents.map(({ schema, bytes }) => ({
-      schema,
-      subject: id as Uuid,
-      dependencies: [],
-      content: { kind: 'record', bytes },
-    })),
+    contents.map(({ bytes, ...about }) => ({ ...about, dependencies: [], content: { kind: 'record', bytes } })),
   );
+}
+
+it('folds nothing for a snapshot whose pieces are not what it names', async () => {
+  await signWrong(bob, [(await bob.catalog.getAsset('sales')).id]);
   await meet(bob, ada);
   expect(await ada.spaces.compactSpace('team')).toMatchObject({ acknowledged: 0 });
   expect(ada.warnings.join()).toContain('"cause":"pieces"');
+});
+
+it('comes to those that were not tried before, however many are wrong', async () => {
+  for (let i = 0; i < 14; i++) {
+    await cleo.update('sales', { description: `Sales of month ${i}.`, tags: [`week ${i}`] });
+    await cleo.spaces.settle();
+  }
+  await meet(cleo, ada);
+  await ada.spaces.settle();
+  const assets = Array.from({ length: 200 }, (_, i) => `00000000-0000-7000-8000-${String(i).padStart(12, '0')}`);
+  await signWrong(cleo, assets);
+  await meet(cleo, bob);
+  await meet(ada, bob);
+  let count = 0;
+  for (let i = 0; i < 4; i++) count += (await bob.spaces.compactSpace('team')).acknowledged;
+  expect(count).toBe(1);
 });

@@ -54,7 +54,7 @@ import {
 } from './compaction-rules.ts';
 import { logPathOf } from './control-operation.ts';
 import { type Dropped, dropCovered } from './drop-covered.ts';
-import { type FollowedSnapshot, readBase, readFollowed, readFollowedOf } from './followed-snapshots.ts';
+import { type FollowedSnapshot, readBase, readFollowed } from './followed-snapshots.ts';
 import { isTaken } from './is-taken.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { ProjectDeps } from './project-operations.ts';
@@ -272,7 +272,6 @@ async function acknowledge(
   tries: Tries,
 ): Promise<number> {
   if (!includesLevel(space.access.levelNow(fromHex(space.self)), 'read')) return 0;
-  if (!hasRoom(space, 0)) return 0;
   const candidates = await findCandidates(deps, space, options, tries);
   // That which others say already needs the fewest words.
   const { words } = space.acknowledged;
@@ -305,7 +304,7 @@ async function acknowledgeOne(
   const base = await readBase(deps, space.record.space, asset);
   const checked = checkSnapshot(deps, record, operations, base);
   if (typeof checked === 'string') {
-    await noteFault(deps, space, id, known, checked);
+    await deps.store.write(putFault(deps, new Commit(), space, id, known, checked), { sync: false });
     return false;
   }
   const said: AcknowledgeRecord = {
@@ -335,8 +334,12 @@ async function findCandidates(
   const said = new Set(space.acknowledged.words.map(({ snapshot }) => snapshot));
   const tooMany = new Set(tooManyKnown(all, KNOWN_SNAPSHOTS_MAX).filter((id) => !said.has(id)));
   let triedCount = 0;
-  for (const [id, known] of all) {
-    const followed = await readFollowedOf(store, spaceId, known.asset);
+  const followedOf = await readFollowed(store, spaceId);
+  const mayAcknowledge = hasRoom(space, 0);
+  // Those that were tried in vain come last.
+  const inOrder = [...all].sort(([, left], [, right]) => (left.faults ?? 0) - (right.faults ?? 0));
+  for (const [id, known] of inOrder) {
+    const followed = followedOf.get(known.asset);
     if (tooMany.has(id) || (followed && isCoveredBy(followed, known))) {
       commit.delete(snapshotKey(spaceId, id));
       continue;
@@ -345,33 +348,35 @@ async function findCandidates(
     if (followed?.snapshot === id || !isWanted(space, id)) continue;
     const since = known.since ?? clock.now();
     if (known.since === null) commit.put(snapshotKey(spaceId, id), canonicalJson({ ...known, since }));
-    if (triedCount === CHECKED_AT_ONCE) continue;
+    if (!mayAcknowledge || triedCount === CHECKED_AT_ONCE) continue;
     if (!isAsked && (clock.now() - since < compaction.retentionMs || !mayTry(id))) continue;
     triedCount += 1;
     onTry(id, triedCount === CHECKED_AT_ONCE);
-    const found = await readCandidate(deps, space, id, { ...known, since });
-    if (found === 'gone' && !said.has(id)) commit.delete(snapshotKey(spaceId, id));
+    const seen = { ...known, since };
+    const found = await readCandidate(deps, space, id, seen);
     if (typeof found === 'object') candidates.push(found);
+    else if (found !== 'gone') putFault(deps, commit, space, id, seen, found);
+    else if (!said.has(id)) commit.delete(snapshotKey(spaceId, id));
   }
   if (commit.writes.length > 0) await store.write(commit, { sync: false });
   return candidates;
 }
 
 /** What does not come to agree is forgotten in the end. */
-async function noteFault(
-  { store, logger }: CompactDeps,
+function putFault(
+  { logger }: CompactDeps,
+  commit: Commit,
   space: OpenSpace,
   id: string,
   known: KnownSnapshot,
-  cause: SnapshotFault | 'pieces',
-): Promise<void> {
-  logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause });
+  cause: SnapshotFault | 'pieces' | 'waits',
+): Commit {
+  if (cause !== 'waits') logger.warn('A snapshot is not acknowledged.', { snapshot: id, asset: known.asset, cause });
   const key = snapshotKey(space.record.space, id);
   const faults = (known.faults ?? 0) + 1;
-  const commit = new Commit();
-  if (faults < SNAPSHOT_FAULTS_MAX) commit.put(key, canonicalJson({ ...known, faults }));
-  else commit.delete(key);
-  await store.write(commit, { sync: false });
+  const isOwn = space.acknowledged.words.some(({ snapshot, devices }) => snapshot === id && devices.has(space.self));
+  const isKept = faults < SNAPSHOT_FAULTS_MAX || isOwn;
+  return isKept ? commit.put(key, canonicalJson({ ...known, faults })) : commit.delete(key);
 }
 
 /** True when the followed snapshot holds the operation of another one, which needs no word any more then. */
@@ -394,7 +399,7 @@ async function readCandidate(
   space: OpenSpace,
   id: string,
   known: KnownSnapshot,
-): Promise<Candidate | 'waits' | 'gone'> {
+): Promise<Candidate | 'waits' | 'gone' | 'pieces'> {
   const place = placeOf(id, known);
   const head = await readSnapshot(deps, space, place, { withPieces: false });
   if (head.kind !== 'whole') return head.kind;
@@ -403,7 +408,5 @@ async function readCandidate(
   if (whole.kind !== 'whole') return whole.kind;
   const { record } = whole;
   // Before anything is folded for it; and no more than one state is held at a time.
-  if (orInvalid(() => joinPieces(deps, record, whole.pieces))) return { id, known, record };
-  await noteFault(deps, space, id, known, 'pieces');
-  return 'waits';
+  return orInvalid(() => joinPieces(deps, record, whole.pieces)) ? { id, known, record } : 'pieces';
 }
