@@ -34,9 +34,12 @@ export async function dropCovered(deps: DropDeps, space: OpenSpace, options: Abo
 async function dropFollowed(deps: DropDeps, space: OpenSpace, options: AbortOptions): Promise<Dropped> {
   const { space: id } = space.record;
   const total = new Total();
-  if (space.acknowledged.counted.size === 0) return total;
+  const { counted } = space.acknowledged;
+  if (counted.size === 0) return total;
   for (const [asset, followed] of await readFollowed(deps.store, id)) {
-    if (followed.isDropped || !(await drop(deps, space, followed.record, total, options))) continue;
+    // What counts no more may be needed: those who come later take no headers for it.
+    if (followed.isDropped || !counted.has(followed.snapshot)) continue;
+    if (!(await drop(deps, space, followed.record, total, options))) continue;
     const commit = putFollowed(new Commit(), id, asset, { ...followed, isDropped: true });
     await deps.store.write(commit, { sync: false });
   }
